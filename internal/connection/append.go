@@ -1,0 +1,73 @@
+package connection
+
+import (
+	"time"
+
+	"mooring/internal/fault"
+)
+
+// MaxAhead is how far in the future an occurred_at may lie. One further ahead
+// would make every later event of the connection stale.
+const MaxAhead = 24 * time.Hour
+
+// NewEvent is what a sender says of an event.
+type NewEvent struct {
+	Status      Status
+	Name        string
+	Description *string
+	Metadata    []byte
+	ExternalID  string
+	OccurredAt  time.Time
+	Reason      string
+}
+
+// Append adds an event and folds it into the status. The last event wins,
+// unless it says that it occurred before the newest one that also said so: then
+// it is recorded as stale and the status stays.
+func Append(c *Connection, in NewEvent, act Act) (Event, error) {
+	if in.OccurredAt.After(act.At.Add(MaxAhead)) {
+		return Event{}, fault.Refused(fault.Problem{
+			In: "body", Name: "occurred_at", Path: "#/occurred_at", Code: "OUT_OF_RANGE",
+			Message: "occurred_at lies more than 24 hours in the future",
+		})
+	}
+	if c.LastSeq >= MaxEvents {
+		return Event{}, fault.New(fault.Invalid, fault.CodeLimitReached, "a connection holds at most %d events", MaxEvents)
+	}
+	e := Event{
+		Seq: c.LastSeq + 1, ID: act.NewID(), Status: in.Status, Name: in.Name,
+		Description: in.Description, Metadata: in.Metadata,
+		CreatedAt: later(act.At, c.LastEventAt), CreatedBy: act.By,
+		ExternalID: in.ExternalID, OccurredAt: in.OccurredAt,
+		Stale: in.OccurredAt.Before(c.OccurredAt) && !in.OccurredAt.IsZero(), Reason: in.Reason,
+	}
+	c.fold(e)
+	c.Events = append(c.Events, e)
+	return e, nil
+}
+
+// EffectOf says what storing e did.
+func EffectOf(e Event) Effect {
+	if e.Stale {
+		return Stale
+	}
+	return Applied
+}
+
+// fold takes one more event into the derived facts of the connection.
+func (c *Connection) fold(e Event) {
+	c.LastSeq, c.LastEventAt = e.Seq, e.CreatedAt
+	c.UpdatedAt = later(e.CreatedAt, c.UpdatedAt)
+	if e.Stale {
+		return
+	}
+	c.Status = e.Status
+	c.OccurredAt = later(e.OccurredAt, c.OccurredAt)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

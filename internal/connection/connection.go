@@ -1,0 +1,111 @@
+// Package connection is the heart: what ties one account to one provider, the
+// signups and events of it, and the status that follows.
+//
+// It promises that the status is the fold of the events, that an event list
+// only grows, that event numbers are dense from 1 and that created_at never
+// goes backwards. It is pure: time, ids and the author come in as arguments.
+// It must never do I/O, and must never know a provider by name.
+package connection
+
+import (
+	"time"
+
+	"mooring/internal/account"
+)
+
+// Status is where a connection stands.
+type Status string
+
+// The four statuses of the documented API.
+const (
+	Pending  Status = "pending"
+	Enabled  Status = "enabled"
+	Failed   Status = "failed"
+	Declined Status = "declined"
+)
+
+// Statuses lists all of them in the documented order.
+var Statuses = []Status{Pending, Enabled, Failed, Declined}
+
+// Limits of one connection. Beyond them a write is refused with a fault that
+// names the limit; the history is never shortened to make room.
+const (
+	MaxSignups = 1_000
+	MaxEvents  = 10_000
+)
+
+// SignupLife is how long the link of a signup lives.
+const SignupLife = 30 * 24 * time.Hour
+
+// Connection ties one account to one provider. Its identity is the pair.
+type Connection struct {
+	Account       account.ID
+	Provider      string // slug
+	Schema        int    // version of the provider file that the connection was written with
+	Status        Status
+	Configuration []byte // JSON object of what is in force; nil until there is one
+	Metadata      []byte // JSON object; nil reads as {}
+	CreatedAt     time.Time
+	CreatedBy     string
+	UpdatedAt     time.Time
+
+	LastSeq     int64     // number of the newest event; 0 before the first
+	LastEventAt time.Time // created_at of the newest event
+	OccurredAt  time.Time // the newest occurred_at that was applied; zero when none
+	LastSignup  int64     // number of the newest signup; 0 when none
+
+	// Signups and Events are oldest first. They are complete only when the
+	// connection was loaded whole; otherwise they hold what a decision added.
+	Signups []Signup
+	Events  []Event
+}
+
+// Signup is one application to the provider.
+type Signup struct {
+	Seq        int64  // dense from 1 within the connection
+	ID         string // UUIDv7
+	Key        string // what makes it unique within the connection; "" in the single model
+	Data       []byte // JSON object: the declared members of the request; {} when the provider takes none
+	Token      string // the secret part of the signup's link
+	Schema     int    // version of the provider file that it was written with
+	CreatedAt  time.Time
+	CreatedBy  string
+	CallbackAt time.Time // zero until the provider called back
+	ExpiresAt  time.Time // when the link dies
+}
+
+// Event is one immutable fact in a connection's history.
+type Event struct {
+	Seq         int64  // dense from 1 within the connection
+	ID          string // UUIDv7
+	Status      Status
+	Name        string  // the wire's "event"
+	Description *string // nil when none was given
+	Metadata    []byte  // JSON object; nil when none was given
+	CreatedAt   time.Time
+	CreatedBy   string
+
+	// Extension members.
+	ExternalID string    // the sender's own id; unique within the connection; "" when none
+	OccurredAt time.Time // when it happened at the sender; zero when not said
+	Stale      bool      // recorded, but it did not move the status
+	Reason     string    // why an operator appended it; "" otherwise
+}
+
+// Effect is what a write did, as the header Mooring-Effect says it.
+type Effect string
+
+// The effects of an event.
+const (
+	Applied   Effect = "applied"
+	Stale     Effect = "stale"
+	Duplicate Effect = "duplicate"
+)
+
+// Act is what a decision may not make up by itself: when, who, and fresh ids.
+type Act struct {
+	At       time.Time // UTC, microseconds
+	By       string    // the client's id
+	NewID    func() string
+	NewToken func() string
+}
