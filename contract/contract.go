@@ -1,0 +1,12 @@
+// Package contract is the API as data: the OpenAPI description that the
+// server executes and publishes.
+//
+// It owns the YAML files beside it and nothing else. It must never hold code.
+package contract
+
+import "embed"
+
+// FS holds the fragments that gate assembles into one document.
+//
+//go:embed *.yaml
+var FS embed.FS
