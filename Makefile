@@ -1,0 +1,32 @@
+# Mooring. `make help` lists the targets; `make test` is what must be green.
+
+TOOL := go tool -modfile=tools.mod
+
+.PHONY: help build test stories seed-check interop bench format need
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/mooring, static and stripped
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/mooring ./cmd/mooring
+
+test: ## everything: format, vet, staticcheck, all tests with the race detector, a short fuzz pass
+	@test/need.sh gcc postgresql
+	@go run ./test/suite
+
+stories: ## the product told in requests and answers, on SQLite and PostgreSQL
+	@test/need.sh postgresql
+	go test -count=1 ./test/stories
+
+seed-check: ## replay both documentation pages against a fresh server, field by field
+	@go run ./test/seedcheck
+
+interop: ## drive a fresh server with OAuth and JWT clients from npm
+	@test/need.sh node
+	cd test/interop && npm ci --no-audit --no-fund && npm test
+
+bench: ## benchmarks of the write path, the read path and what they stand on
+	go test -run '^$$' -bench . -benchmem ./...
+
+format: ## rewrite the Go files the way `make test` wants them
+	$(TOOL) gofumpt -w .
