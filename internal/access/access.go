@@ -1,0 +1,136 @@
+// Package access turns credentials into callers against current state: it
+// issues access tokens for client secrets, and tells the gate who stands
+// behind a token.
+//
+// It promises that every refused credential gets the same answer whatever the
+// reason, that a caller never has more than its grant has now (within the
+// second in which nodes learn of a change, five when the database is away),
+// and that nobody tries secrets without limit. It must never answer with a
+// reason, and must never trust what it remembers longer than it says here.
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/secret"
+	"mooring/internal/store"
+	"mooring/internal/telemetry"
+)
+
+// What a Config leaves at zero.
+const (
+	DefaultTokenLife              = 14400 * time.Second // what the documented API was seen to use
+	DefaultLoginFailuresPerMinute = 20
+)
+
+// Store is what this room asks of the database.
+type Store interface {
+	// Client gives a client with its secrets and grants, and its account; a
+	// NotFound fault when there is none.
+	Client(ctx context.Context, clientID string) (auth.Client, account.Account, error)
+	// Account gives an account that the caller may know of, else a NotFound fault.
+	Account(ctx context.Context, caller auth.Caller, id account.ID) (account.Account, error)
+	// Epoch moves with every change of clients, grants, accounts and keys.
+	Epoch(ctx context.Context) (int64, error)
+	// AddKey keeps the first record of a purpose and id.
+	AddKey(ctx context.Context, key store.SealedKey) error
+	Keys(ctx context.Context, purpose string) ([]store.SealedKey, error)
+}
+
+// Config is what New needs. Zero values of the last group mean the defaults.
+type Config struct {
+	Store          Store
+	Sealer         *secret.Sealer
+	PublicURL      string         // base of the issuer and of audiences, without user info, query and fragment
+	DocumentedHost bool           // also take audiences that name the documented host
+	Algorithm      auth.Algorithm // what new tokens are signed with
+	Now            func() time.Time
+	Log            *slog.Logger
+	Metrics        *telemetry.Metrics
+
+	TokenLife              time.Duration // whole seconds
+	LoginFailuresPerMinute int           // per address and client id; ten times as many per address
+}
+
+// Access knows the keys, and remembers tokens that it has verified.
+type Access struct {
+	store     Store
+	sealer    *secret.Sealer
+	audiences auth.Audiences
+	algorithm auth.Algorithm
+	life      time.Duration
+	now       func() time.Time
+	log       *slog.Logger
+
+	fingerprint []byte
+	keyring     atomic.Pointer[keyring]
+	watch       *watch
+	cache       *cache
+	logins      *logins
+}
+
+// New opens the keys of the data with the key file. On the first use of the
+// data it makes them. It refuses a key file that is not the one of the data.
+func New(ctx context.Context, cfg Config) (*Access, error) {
+	if err := checkPublicURL(cfg.PublicURL); err != nil {
+		return nil, err
+	}
+	a := &Access{
+		store: cfg.Store, sealer: cfg.Sealer, algorithm: cfg.Algorithm, now: cfg.Now, log: cfg.Log,
+		audiences: auth.NewAudiences(cfg.PublicURL, cfg.DocumentedHost),
+		life:      orDefault(cfg.TokenLife, DefaultTokenLife).Truncate(time.Second),
+		logins:    newLogins(orDefault(cfg.LoginFailuresPerMinute, DefaultLoginFailuresPerMinute)),
+		cache:     newCache(),
+		watch:     newWatch(),
+	}
+	if err := a.openData(ctx); err != nil {
+		return nil, err
+	}
+	// The epoch comes before the keys, so that a key which arrives between
+	// the two is seen by the next poll.
+	begun := a.watch.clock()
+	epoch, err := cfg.Store.Epoch(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the epoch: %w", err)
+	}
+	if err := a.loadKeyring(ctx); err != nil {
+		return nil, err
+	}
+	a.watch.saw(epoch, begun)
+	return a, nil
+}
+
+func orDefault[T int | time.Duration](value, fallback T) T {
+	if value <= 0 {
+		return fallback
+	}
+	return value
+}
+
+var errPublicURL = errors.New("the public URL must be http or https and a host, without user name, query and fragment, such as https://pay.example.com")
+
+func checkPublicURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
+		u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return errPublicURL
+	}
+	return nil
+}
+
+// PublicKeys lists the public keys of tokens, all or those of some algorithms.
+func (a *Access) PublicKeys(only ...auth.Algorithm) []auth.JWK {
+	return a.keyring.Load().PublicKeys(only...)
+}
+
+// FingerprintKey is the secret key, equal on all nodes, under which requests
+// with an idempotency key are fingerprinted. 32 bytes; not to be changed.
+func (a *Access) FingerprintKey() []byte { return a.fingerprint }

@@ -1,0 +1,112 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+)
+
+const scheme = "Bearer "
+
+// The causes of a refused caller, for the log.
+var (
+	errNoHeader    = errors.New("no Authorization header")
+	errManyHeaders = errors.New("more than one Authorization header")
+	errScheme      = errors.New("Authorization is not Bearer, one space and a token")
+	errNoClient    = errors.New("there is no such client")
+	errDisabled    = errors.New("the client is disabled")
+	errNoGrant     = errors.New("the client has no grant for this account")
+	errNoAccount   = errors.New("the account of the token is gone")
+)
+
+// Verify tells who stands behind the values of a request's Authorization
+// header. A refusal is always the same fault; its cause is for the log. The
+// caller's scopes are shared between requests: read them only.
+func (a *Access) Verify(ctx context.Context, authorization []string) (auth.Caller, error) {
+	token, err := bearer(authorization)
+	if err != nil {
+		return auth.Caller{}, fault.Denied(err)
+	}
+	if a.watch.fresh() {
+		if caller, ok := a.cache.get(token, a.now()); ok {
+			return caller, nil
+		}
+	}
+	return a.check(ctx, token)
+}
+
+// bearer takes the token out of the header (RFC 6750, section 2.1): the scheme
+// in any case, one space, and nothing else that could be skipped.
+func bearer(authorization []string) (string, error) {
+	switch {
+	case len(authorization) == 0:
+		return "", errNoHeader
+	case len(authorization) > 1:
+		return "", errManyHeaders
+	}
+	header := authorization[0]
+	if len(header) <= len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
+		return "", errScheme
+	}
+	return header[len(scheme):], nil
+}
+
+// check verifies a token in full and remembers it when it is good.
+func (a *Access) check(ctx context.Context, token string) (auth.Caller, error) {
+	age := a.cache.now()
+	claims, err := a.keyring.Load().Verify(token, a.now())
+	if err != nil {
+		return auth.Caller{}, fault.Denied(err)
+	}
+	caller, err := a.caller(ctx, claims)
+	if err != nil {
+		return auth.Caller{}, err
+	}
+	a.cache.put(age, token, caller, claims.ExpiresAt)
+	return caller, nil
+}
+
+// caller holds the claims against the client, grant and account as they are
+// now.
+func (a *Access) caller(ctx context.Context, claims auth.Claims) (auth.Caller, error) {
+	client, home, err := a.store.Client(ctx, claims.Client)
+	if err != nil {
+		return auth.Caller{}, deniedIfMissing(err, errNoClient)
+	}
+	if client.Disabled {
+		return auth.Caller{}, fault.Denied(errDisabled)
+	}
+	grant, ok := client.GrantFor(claims.Account)
+	if !ok {
+		return auth.Caller{}, fault.Denied(errNoGrant)
+	}
+	caller := auth.Caller{Account: claims.Account, Client: client.ID, Scopes: claims.Scopes.And(grant.Scopes)}
+	caller.Kind, err = a.kind(ctx, caller, home)
+	return caller, err
+}
+
+// kind is that of the caller's account, which is mostly its client's home.
+func (a *Access) kind(ctx context.Context, caller auth.Caller, home account.Account) (account.Kind, error) {
+	if caller.Account == home.ID {
+		return home.Kind, nil
+	}
+	other, err := a.store.Account(ctx, caller, caller.Account)
+	if err != nil {
+		return "", deniedIfMissing(err, errNoAccount)
+	}
+	return other.Kind, nil
+}
+
+// deniedIfMissing turns a missing record into the one refusal, and leaves a
+// failing database what it is.
+func deniedIfMissing(err, cause error) error {
+	if fault.From(err).Kind == fault.NotFound {
+		return fault.Denied(cause)
+	}
+	return fmt.Errorf("look up a caller: %w", err)
+}

@@ -1,0 +1,167 @@
+package auth
+
+import (
+	"context"
+	"crypto/elliptic"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// MaxToken is the length of the longest token that is looked at, in bytes.
+const MaxToken = 8 << 10
+
+// Keyring signs tokens with one key and verifies those of several. It never
+// changes; when keys change, another one takes its place.
+type Keyring struct {
+	audiences Audiences
+	keys      []*Key
+	byHeader  map[string]*Key // by the first part of its tokens
+	signing   *Key
+	queue     *queue
+}
+
+// NewKeyring signs with the last of keys that is for the algorithm, and
+// verifies tokens of all of them.
+func NewKeyring(keys []*Key, sign Algorithm, audiences Audiences) (*Keyring, error) {
+	r := &Keyring{
+		audiences: audiences, keys: slices.Clone(keys),
+		byHeader: make(map[string]*Key, len(keys)), queue: newQueue(),
+	}
+	for _, k := range keys {
+		r.byHeader[k.header] = k
+		if k.algorithm == sign {
+			r.signing = k
+		}
+	}
+	if r.signing == nil {
+		return nil, fmt.Errorf("there is no key to sign with %s", sign)
+	}
+	return r, nil
+}
+
+// PublicKeys lists the public keys, all of them or those of some algorithms.
+func (r *Keyring) PublicKeys(only ...Algorithm) []JWK {
+	list := []JWK{}
+	for _, k := range r.keys {
+		if len(only) == 0 || slices.Contains(only, k.algorithm) {
+			list = append(list, k.jwk)
+		}
+	}
+	return list
+}
+
+// Sign writes a token in compact form. RSA signatures wait for a processor in
+// a bounded queue; beyond it the answer is Unavailable with RetryAfter.
+func (r *Keyring) Sign(ctx context.Context, c Claims) (string, error) {
+	payload, err := encodeClaims(r.audiences, c)
+	if err != nil {
+		return "", err
+	}
+	if r.signing.algorithm == RS256 {
+		if err := r.queue.enter(ctx); err != nil {
+			return "", err
+		}
+		defer r.queue.leave()
+	}
+	return r.signing.sign(payload)
+}
+
+func (k *Key) sign(payload []byte) (string, error) {
+	signed, err := k.signer.Sign(payload)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	if k.algorithm == ES256 {
+		lowerS(signed.Signatures[0].Signature)
+	}
+	return signed.CompactSerialize()
+}
+
+// The reasons for refusing a token before its claims are looked at.
+var (
+	errTooLong   = errors.New("token is too long")
+	errParts     = errors.New("token is not in three parts")
+	errHeader    = errors.New("token has a header that no key of ours writes")
+	errEncoding  = errors.New("token is not in strict base64url")
+	errSignature = errors.New("token has a wrong signature")
+)
+
+// Verify accepts only a token every byte of which we would have written. The
+// header is compared as text with those of our keys, so nothing that a token
+// says of itself is ever believed: not its algorithm, not a key, not a place to
+// fetch one. The errors are for the log.
+func (r *Keyring) Verify(token string, now time.Time) (Claims, error) {
+	if len(token) > MaxToken {
+		return Claims{}, errTooLong
+	}
+	header, rest, _ := strings.Cut(token, ".")
+	payload, signature, ok := strings.Cut(rest, ".")
+	if !ok || strings.Contains(signature, ".") {
+		return Claims{}, errParts
+	}
+	key := r.byHeader[header]
+	if key == nil {
+		return Claims{}, errHeader
+	}
+	body, err := decodePart(payload)
+	if err != nil {
+		return Claims{}, err
+	}
+	if err := key.verify(token, signature); err != nil {
+		return Claims{}, err
+	}
+	return decodeClaims(r.audiences, body, now)
+}
+
+// decodePart decodes base64url without padding whose unused bits are zero. The
+// library skips line breaks, hence the comparison of lengths.
+func decodePart(part string) ([]byte, error) {
+	decoded, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil || base64.RawURLEncoding.EncodedLen(len(decoded)) != len(part) {
+		return nil, errEncoding
+	}
+	return decoded, nil
+}
+
+func (k *Key) verify(token, signature string) error {
+	raw, err := decodePart(signature)
+	if err != nil {
+		return err
+	}
+	if k.algorithm == ES256 && highS(raw) {
+		return errSignature
+	}
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(k.algorithm)})
+	if err != nil {
+		return errSignature
+	}
+	if _, err := signed.Verify(k.private.Public()); err != nil {
+		return errSignature
+	}
+	return nil
+}
+
+// An ECDSA signature (r, s) is also good as (r, n-s). Only the one with the
+// lower s is ours, else anybody could write a second token from a first.
+
+// halfOrder is half the order n of P-256.
+var halfOrder = new(big.Int).Rsh(elliptic.P256().Params().N, 1)
+
+func highS(signature []byte) bool {
+	return sOf(signature).Cmp(halfOrder) > 0
+}
+
+func lowerS(signature []byte) {
+	if s := sOf(signature); s.Cmp(halfOrder) > 0 {
+		s.Sub(elliptic.P256().Params().N, s).FillBytes(signature[len(signature)/2:])
+	}
+}
+
+func sOf(signature []byte) *big.Int { return new(big.Int).SetBytes(signature[len(signature)/2:]) }

@@ -1,0 +1,105 @@
+package auth
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"mooring/internal/account"
+)
+
+// claimsVersion is the "version" that tokens of the documented API were seen
+// to carry.
+const claimsVersion = 2
+
+// maxAhead is how far another node's clock may be ahead when it issues.
+const maxAhead = 60 * time.Second
+
+// Claims is what an access token says. Client is its "sub" and "client_id",
+// Account its "aud", Scopes its "scope" and "scopes".
+type Claims struct {
+	Client    string
+	Account   account.ID
+	Scopes    Scopes
+	IssuedAt  time.Time // whole seconds
+	ExpiresAt time.Time // whole seconds; the token is good before, not at, this instant
+	ID        string    // "jti"
+}
+
+// wireClaims is the body of a token: the claims of RFC 9068, and "scopes" and
+// "version" as seen in tokens of the documented API. The order of its members
+// is part of the format; see decodeClaims.
+type wireClaims struct {
+	Issuer    string `json:"iss"`
+	Subject   string `json:"sub"`
+	Audience  string `json:"aud"`
+	ClientID  string `json:"client_id"`
+	Scope     string `json:"scope"`
+	Scopes    string `json:"scopes"`
+	Version   int    `json:"version"`
+	IssuedAt  int64  `json:"iat"`
+	ExpiresAt int64  `json:"exp"`
+	ID        string `json:"jti"`
+}
+
+func encodeClaims(a Audiences, c Claims) ([]byte, error) {
+	return json.Marshal(wireClaims{
+		Issuer: a.Issuer(), Audience: a.Format(c.Account),
+		Subject: c.Client, ClientID: c.Client,
+		Scope: c.Scopes.String(), Scopes: c.Scopes.String(),
+		Version:  claimsVersion,
+		IssuedAt: c.IssuedAt.Unix(), ExpiresAt: c.ExpiresAt.Unix(),
+		ID: c.ID,
+	})
+}
+
+// The reasons for refusing claims that a key of ours has signed. They are for
+// the log; the first two happen when the public URL was changed.
+var (
+	errIssuer   = errors.New("token has another issuer")
+	errAudience = errors.New("token has another audience")
+	errClaims   = errors.New("token has claims that we do not write")
+	errExpired  = errors.New("token has expired")
+	errEarly    = errors.New("token was issued in the future")
+)
+
+// decodeClaims reads signed claims and then writes them again: only the very
+// bytes that we would have written pass. So a member that is missing, double,
+// misspelled, mistyped or unknown needs no rule of its own.
+func decodeClaims(a Audiences, payload []byte, now time.Time) (Claims, error) {
+	var w wireClaims
+	if err := json.Unmarshal(payload, &w); err != nil {
+		return Claims{}, errClaims
+	}
+	if w.Issuer != a.Issuer() {
+		return Claims{}, errIssuer
+	}
+	id, err := a.Parse(w.Audience)
+	if err != nil || a.Format(id) != w.Audience {
+		return Claims{}, errAudience
+	}
+	c := Claims{
+		Client: w.Subject, Account: id, Scopes: ParseScopes(w.Scope), ID: w.ID,
+		IssuedAt: time.Unix(w.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(w.ExpiresAt, 0).UTC(),
+	}
+	again, err := encodeClaims(a, c)
+	if err != nil || !bytes.Equal(again, payload) || c.Client == "" || c.ID == "" {
+		return Claims{}, errClaims
+	}
+	return c, c.checkTime(now)
+}
+
+// checkTime holds our own tokens to the second: they are good until exp, with
+// no leeway.
+func (c Claims) checkTime(now time.Time) error {
+	switch {
+	case !now.Before(c.ExpiresAt):
+		return errExpired
+	case c.IssuedAt.After(now.Add(maxAhead)):
+		return errEarly
+	case !c.IssuedAt.Before(c.ExpiresAt):
+		return errClaims
+	}
+	return nil
+}
