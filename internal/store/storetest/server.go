@@ -1,0 +1,177 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// errNoServer is the one sentence for a machine without the server programs.
+var errNoServer = errors.New("no PostgreSQL server programs found: install Debian's postgresql package (or your system's equivalent), or set " +
+	adminVariable + " to the URL of a server that tests may use")
+
+// watch runs the server until its standard input ends, which happens when the
+// test process ends, in whatever way; then it stops the server and removes
+// the directory.
+const watch = `"$1" -D "$2/data" -k "$2" >"$2/log" 2>&1 </dev/null &
+server=$!
+cat >/dev/null
+kill -INT "$server"
+wait "$server"
+rm -rf "$2"`
+
+// leash is the write end of the watcher's standard input, held open for as
+// long as the process lives.
+var leash io.WriteCloser
+
+// start returns the connection string of the server, after starting it if
+// there is none to borrow.
+func start() (string, error) {
+	if dsn := os.Getenv(adminVariable); dsn != "" {
+		return dsn, nil
+	}
+	bin, err := programs()
+	if err != nil {
+		return "", err
+	}
+	owner, err := unprivileged()
+	if err != nil {
+		return "", err
+	}
+	dir, err := directory(owner)
+	if err != nil {
+		return "", err
+	}
+	if err := initialise(bin, dir, owner); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := launch(bin, dir, owner); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	dsn := (&url.URL{
+		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
+		RawQuery: url.Values{"host": {dir}}.Encode(),
+	}).String()
+	return dsn, await(dsn, filepath.Join(dir, "log"))
+}
+
+// programs finds the directory of initdb and postgres: on the PATH, or the
+// newest where Debian keeps them.
+func programs() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(real), nil
+		}
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", errNoServer
+	}
+	version := func(path string) int {
+		n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
+		return n
+	}
+	newest := slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })
+	return filepath.Dir(newest), nil
+}
+
+// unprivileged is who runs the server when we are root, which the server
+// refuses to be: nil when we are not root.
+func unprivileged() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
+		gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
+		if errUID == nil && errGID == nil {
+			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+		}
+	}
+	return nil, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
+}
+
+// directory makes the server's own directory, short enough for the path of a
+// socket and reachable by the server's user.
+func directory(owner *syscall.Credential) (string, error) {
+	parent := os.TempDir()
+	if owner != nil || len(parent) > 60 {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "mooring-postgres-")
+	if err != nil || owner == nil {
+		return dir, err
+	}
+	return dir, os.Chown(dir, int(owner.Uid), int(owner.Gid))
+}
+
+func initialise(bin, dir string, owner *syscall.Credential) error {
+	cmd := command(owner, dir, filepath.Join(bin, "initdb"),
+		"--pgdata", filepath.Join(dir, "data"), "--username", "postgres", "--auth", "trust",
+		"--encoding", "UTF8", "--locale", "C", "--no-sync")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	conf, err := os.OpenFile(filepath.Join(dir, "data", "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = conf.WriteString("\nlisten_addresses = ''\nmax_connections = 200\n")
+	return errors.Join(err, conf.Close())
+}
+
+func launch(bin, dir string, owner *syscall.Credential) error {
+	cmd := command(owner, dir, "/bin/sh", "-c", watch, "watch", filepath.Join(bin, "postgres"), dir)
+	// A group of its own, so that an interrupt from the keyboard ends the tests
+	// first and the server after them.
+	cmd.SysProcAttr.Setpgid = true
+	var err error
+	if leash, err = cmd.StdinPipe(); err != nil {
+		return err
+	}
+	return cmd.Start()
+}
+
+func command(owner *syscall.Credential, dir, program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner}
+	return cmd
+}
+
+// await returns when the server answers.
+func await(dsn, log string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := pgx.Connect(ctx, dsn)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			text, _ := os.ReadFile(log)
+			return fmt.Errorf("the test server does not answer: %w\n%s", err, text)
+		}
+	}
+}
