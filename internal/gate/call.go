@@ -1,0 +1,119 @@
+package gate
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+)
+
+// Function runs one or more operations. What it returns as error is shown to
+// the client if it is a fault, and is an opaque 500 if not.
+type Function func(ctx context.Context, call *Call) (Reply, error)
+
+// Reply is an answer as it goes out.
+type Reply struct {
+	Status int    // 0 means 200
+	Type   string // media type of Body; "" means application/json
+	Header map[string]string
+	Body   []byte
+}
+
+// Call is one request that the contract allows.
+type Call struct {
+	Operation      *Operation
+	Caller         auth.Caller // zero on public and basic operations
+	RequestID      string
+	Remote         netip.Addr // the peer; proxies are not trusted
+	MediaType      string     // "application/json", "application/x-www-form-urlencoded" or ""
+	Body           []byte     // the validated, trimmed JSON object (a form's as well); nil when there is none
+	IdempotencyKey string     // 1-255 visible ASCII characters without the quotes; "" when none was sent
+	Fingerprint    []byte     // keyed hash of method, path, query and canonical body; only with a key
+
+	path          map[string]string
+	accounts      map[string]account.ID
+	query         url.Values
+	authorization []string
+	header        http.Header // of the answer
+}
+
+// Handle adapts a typed function. In is decoded from the validated, trimmed
+// body and stays zero when there is none. Out is encoded as JSON with status
+// 200, unless it is a Reply.
+func Handle[In, Out any](fn func(ctx context.Context, call *Call, in In) (Out, error)) Function {
+	return func(ctx context.Context, call *Call) (Reply, error) {
+		var in In
+		if call.Body != nil {
+			if err := json.Unmarshal(call.Body, &in); err != nil {
+				return Reply{}, fmt.Errorf("the contract lets in what %T cannot hold: %w", in, err)
+			}
+		}
+		out, err := fn(ctx, call, in)
+		if err != nil {
+			return Reply{}, err
+		}
+		if reply, ok := any(out).(Reply); ok {
+			return reply, nil
+		}
+		body, err := json.Marshal(out, json.Deterministic(true))
+		if err != nil {
+			return Reply{}, fmt.Errorf("encode %T: %w", out, err)
+		}
+		return Reply{Body: body}, nil
+	}
+}
+
+// Path is a path parameter, percent-decoded.
+func (c *Call) Path(name string) string { return c.path[name] }
+
+// Account is a path parameter that names an account, in its one canonical
+// form: an owner's "T112" is "T11200000". It is zero for any other parameter.
+func (c *Call) Account(name string) account.ID { return c.accounts[name] }
+
+// Query is the first value of a query parameter, and whether it was given.
+func (c *Call) Query(name string) (string, bool) {
+	values, ok := c.query[name]
+	if !ok {
+		return "", false
+	}
+	return values[0], true
+}
+
+// Basic is the user and password of the Authorization header, as they were
+// sent: OAuth clients percent-encode them (RFC 6749 section 2.3.1).
+func (c *Call) Basic() (id, secret string, ok bool) {
+	return basicCredentials(c.authorization)
+}
+
+// SetHeader sets a header of the answer, also of one that reports a fault.
+func (c *Call) SetHeader(name, value string) {
+	if c.header == nil {
+		c.header = http.Header{}
+	}
+	c.header.Set(name, value)
+}
+
+// basicCredentials reads RFC 7617 credentials; two Authorization headers give
+// none.
+func basicCredentials(authorization []string) (id, secret string, ok bool) {
+	if len(authorization) != 1 {
+		return "", "", false
+	}
+	scheme, encoded, ok := strings.Cut(authorization[0], " ")
+	if !ok || !strings.EqualFold(scheme, "Basic") {
+		return "", "", false
+	}
+	plain, err := base64.StdEncoding.DecodeString(strings.TrimLeft(encoded, " "))
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(plain), ":")
+}

@@ -1,0 +1,223 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+	"mooring/internal/telemetry"
+)
+
+// exchange is one request on its way through the gate.
+type exchange struct {
+	gate    *Gate
+	w       http.ResponseWriter
+	r       *http.Request
+	started time.Time
+	trace   string
+	plan    *plan // nil until the route is known
+	call    Call
+	known   bool // Caller is somebody whose token was verified
+	strict  bool // Prefer: handling=strict
+	cause   error
+	stack   []byte // of a panic
+}
+
+// ServeHTTP answers one request.
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{gate: g, w: w, r: r, started: time.Now()}
+	x.call.RequestID = requestID(r.Header["X-Request-Id"], g.NewID)
+	x.call.authorization = r.Header["Authorization"]
+	x.trace, _ = telemetry.TraceParent(r.Header.Get("Traceparent"))
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		x.call.Remote = peer.Addr().Unmap()
+	}
+	reply := x.answer()
+	status, bytes := x.write(reply)
+	x.record(status, bytes)
+}
+
+// answer always gives an answer: a fault becomes its body, a panic a 500.
+func (x *exchange) answer() (reply Reply) {
+	defer func() {
+		p := recover()
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		if p != nil {
+			x.stack = debug.Stack()
+			reply = x.refuse(fmt.Errorf("panic: %v", p))
+		}
+	}()
+	reply, err := x.serve()
+	if err != nil {
+		return x.refuse(err)
+	}
+	return reply
+}
+
+// serve judges the request in the order that the package comment gives, and
+// runs the operation's function.
+func (x *exchange) serve() (Reply, error) {
+	if len(x.r.RequestURI) > MaxTargetBytes {
+		return Reply{}, errTargetTooLong
+	}
+	if isPreflight(x.r) {
+		return preflightReply, nil
+	}
+	if err := x.route(); err != nil {
+		return Reply{}, err
+	}
+	if x.plan == nil { // plain OPTIONS
+		return Reply{Status: http.StatusNoContent}, nil
+	}
+	for _, step := range []func() error{x.checkHeaders, x.readParameters, x.authenticate, x.authorize, x.readBody} {
+		if err := step(); err != nil {
+			return Reply{}, err
+		}
+	}
+	return x.plan.run(x.r.Context(), &x.call)
+}
+
+// route finds the operation. A path that is not in its cleaned form is
+// unknown: what is checked is what is served.
+func (x *exchange) route() error {
+	escaped := x.r.URL.EscapedPath()
+	if !isClean(escaped) || x.r.Method == http.MethodConnect {
+		return errUnknownPath
+	}
+	handler, _ := x.gate.mux.Handler(x.r)
+	route, ok := handler.(*route)
+	if !ok {
+		return errUnknownPath
+	}
+	if x.r.Method == http.MethodOptions {
+		x.call.SetHeader("Allow", route.allow)
+		return nil
+	}
+	x.plan = route.plans[x.r.Method]
+	if x.plan == nil {
+		x.call.SetHeader("Allow", route.allow)
+		return errMethod
+	}
+	x.call.Operation = x.plan.operation
+	return x.readPath(escaped)
+}
+
+func isClean(escaped string) bool {
+	if !strings.HasPrefix(escaped, "/") {
+		return false
+	}
+	cleaned := path.Clean(escaped)
+	return cleaned == escaped || cleaned+"/" == escaped
+}
+
+func (x *exchange) readPath(escaped string) error {
+	segments := strings.Split(escaped, "/")
+	x.call.path = make(map[string]string, len(x.plan.wildcards))
+	for _, wild := range x.plan.wildcards {
+		if wild.segment >= len(segments) {
+			return errUnknownPath
+		}
+		value, err := url.PathUnescape(segments[wild.segment])
+		if err != nil {
+			return errUnknownPath
+		}
+		x.call.path[wild.name] = value
+	}
+	return nil
+}
+
+// authenticate fills Caller. Operations with Basic credentials check those
+// themselves; the gate only makes sure that there are some.
+func (x *exchange) authenticate() error {
+	if x.plan.basic {
+		if _, _, ok := x.call.Basic(); ok {
+			return nil
+		}
+	}
+	if x.plan.anonymous {
+		return nil
+	}
+	if !x.plan.bearer {
+		return fault.Denied(errors.New("no Basic credentials"))
+	}
+	caller, err := x.gate.Verify(x.r.Context(), x.call.authorization)
+	if err != nil {
+		return err
+	}
+	x.call.Caller, x.known = caller, true
+	return nil
+}
+
+// authorize asks whether the caller may run this operation on the accounts
+// that the path names.
+func (x *exchange) authorize() error {
+	if x.known {
+		if err := x.plan.allows(x.call.Caller); err != nil {
+			return err
+		}
+	}
+	first := true
+	for _, wild := range x.plan.wildcards {
+		id, ok := x.call.accounts[wild.name]
+		if !ok {
+			continue
+		}
+		served := x.gate.World == nil || x.gate.World(id)
+		switch {
+		case first && !served:
+			return forbidden("this process does not serve the world of the account")
+		case first && x.known && !x.call.Caller.Covers(id):
+			return forbidden("the token is not for this account")
+		case !served, x.known && id.World() != x.call.Caller.Account.World():
+			return fault.Missing()
+		}
+		first = false
+	}
+	return nil
+}
+
+func forbidden(message string) error {
+	return fault.New(fault.Forbidden, fault.CodeForbidden, "%s", message)
+}
+
+// allows says whether the caller has the scopes of some alternative and is of
+// a kind that may call.
+func (p *plan) allows(caller auth.Caller) error {
+	enough := false
+	for _, requirement := range p.operation.Security {
+		if requirement.Scheme == "bearer" && hasAll(caller, requirement.Scopes) {
+			enough = true
+		}
+	}
+	if !enough {
+		return forbidden("the token lacks the scope for this operation")
+	}
+	for _, kind := range p.operation.Callers {
+		if caller.Kind == kind {
+			return nil
+		}
+	}
+	if len(p.operation.Callers) > 0 {
+		return forbidden("accounts of this kind may not call this operation")
+	}
+	return nil
+}
+
+func hasAll(caller auth.Caller, scopes []string) bool {
+	for _, scope := range scopes {
+		if !caller.Scopes.Has(scope) {
+			return false
+		}
+	}
+	return true
+}

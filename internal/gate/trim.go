@@ -1,0 +1,129 @@
+package gate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mooring/internal/fault"
+)
+
+// trimmer walks a decoded body beside its shape. It takes out what the
+// contract does not declare or a client may not set, and remembers what it
+// took. It finds what a schema has no keyword for: members that imitate a
+// declared one, and values that take too many bytes.
+type trimmer struct {
+	keepReadOnly bool
+	undeclared   []string // pointers
+	problems     []fault.Problem
+	changed      bool
+}
+
+func (t *trimmer) value(s *shape, value any, path []string) {
+	switch value := value.(type) {
+	case map[string]any:
+		t.object(s, value, path)
+	case []any:
+		for i, item := range value {
+			if s.items == nil {
+				break
+			}
+			t.value(s.items, item, append(path, strconv.Itoa(i)))
+		}
+	}
+	if s.maxBytes > 0 {
+		t.measure(s.maxBytes, value, path)
+	}
+}
+
+func (t *trimmer) measure(limit int, value any, path []string) {
+	encoded, err := encodeTree(nil, value)
+	if err == nil && len(encoded) > limit {
+		t.problems = append(t.problems, bodyProblem(path, "MAX_BYTES",
+			fmt.Sprintf("must have at most %d bytes as JSON", limit), strconv.Itoa(limit)))
+	}
+}
+
+func (t *trimmer) object(s *shape, object map[string]any, path []string) {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		at := append(path, name)
+		if m, declared := s.members[name]; declared {
+			if m.readOnly && !t.keepReadOnly {
+				delete(object, name)
+				t.changed = true
+				continue
+			}
+			t.value(m.shape, object[name], at)
+			continue
+		}
+		if declared, ok := s.caseVariant(name); ok {
+			t.problems = append(t.problems, bodyProblem(at, "CASE_VARIANT",
+				fmt.Sprintf("differs from the member %q only in the case of its letters", declared), declared))
+			continue
+		}
+		if s.open {
+			if s.rest != nil {
+				t.value(s.rest, object[name], at)
+			}
+			continue
+		}
+		t.undeclared = append(t.undeclared, fragment(at))
+		delete(object, name)
+		t.changed = true
+	}
+}
+
+// bodyProblem makes a problem with the member at path of the body. The reason
+// continues a sentence that begins with the member: "is required".
+func bodyProblem(path []string, code, reason string, params ...string) fault.Problem {
+	p := fault.Problem{In: "body", Name: "body", Path: fragment(path), Code: code, Message: "the body " + reason, Params: params}
+	if len(path) > 0 {
+		p.Name = shorten(path[len(path)-1])
+		p.Message = p.Path[len("#/"):] + " " + reason
+	}
+	return p
+}
+
+// fragment writes a path as an RFC 6901 pointer in its URI fragment form,
+// "#/" for the whole. Names come from the client: long ones are cut and what
+// does not belong into a URI is percent-encoded.
+func fragment(path []string) string {
+	if len(path) == 0 {
+		return "#/"
+	}
+	var b strings.Builder
+	b.WriteByte('#')
+	for _, token := range path {
+		b.WriteByte('/')
+		escapeFragment(&b, escapeToken(shorten(token)))
+	}
+	return b.String()
+}
+
+// fragmentMarks are the bytes beside letters and digits that RFC 3986 allows
+// in a fragment.
+const fragmentMarks = "-._~!$&'()*+,;=:@/?"
+
+func escapeFragment(b *strings.Builder, token string) {
+	for i := range len(token) {
+		c := token[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(fragmentMarks, c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(b, "%%%02X", c)
+		}
+	}
+}
+
+// maxNameShown bounds how much of a client's member name an answer repeats.
+const maxNameShown = 128
+
+func shorten(name string) string {
+	if len(name) <= maxNameShown {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxNameShown], "") + "..."
+}

@@ -1,0 +1,123 @@
+package gate
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"mooring/internal/fault"
+)
+
+// Headers that every answer has. The slices are shared and never changed.
+var (
+	anyOrigin      = []string{"*"}
+	exposedHeaders = []string{exposed}
+	noSniff        = []string{"nosniff"}
+	noStore        = []string{"no-store"}
+	jsonType       = []string{typeJSON}
+)
+
+// write sends the reply and says what was sent.
+func (x *exchange) write(reply Reply) (status, bytes int) {
+	h := x.w.Header()
+	h["Access-Control-Allow-Origin"] = anyOrigin
+	h["Access-Control-Expose-Headers"] = exposedHeaders
+	h["X-Content-Type-Options"] = noSniff
+	h["Cache-Control"] = noStore
+	h["X-Request-Id"] = []string{x.call.RequestID}
+	for name, values := range x.call.header {
+		h[name] = values
+	}
+	for name, value := range reply.Header {
+		h.Set(name, value)
+	}
+	status = reply.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if status == http.StatusNoContent || status == http.StatusNotModified {
+		x.w.WriteHeader(status)
+		return status, 0
+	}
+	h["Content-Type"] = jsonType
+	if reply.Type != "" {
+		h["Content-Type"] = []string{reply.Type}
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(reply.Body))}
+	x.w.WriteHeader(status)
+	if x.r.Method == http.MethodHead {
+		return status, 0
+	}
+	bytes, err := x.w.Write(reply.Body)
+	if err != nil && x.cause == nil {
+		x.cause = err
+	}
+	return status, bytes
+}
+
+// unknownOperation labels requests that met no operation.
+const unknownOperation = "unknown"
+
+// maxLogged bounds each field of the log line that a client has a hand in.
+const maxLogged = 512
+
+// record writes the request's one log line and its one metric.
+func (x *exchange) record(status, bytes int) {
+	took := time.Since(x.started)
+	operation, path := unknownOperation, ""
+	if x.plan != nil {
+		operation, path = x.plan.operation.ID, x.plan.operation.Path
+	}
+	x.gate.Metrics.Observe(operation, status, took)
+
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	ctx := context.WithoutCancel(x.r.Context())
+	if !x.gate.Log.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(attrs,
+		slog.String("operation", operation),
+		slog.String("method", bounded(x.r.Method, 16)),
+		slog.String("path", path),
+		slog.Int("status", status),
+		slog.Duration("duration", took),
+		slog.Int("bytes", bytes),
+		slog.String("request_id", x.call.RequestID),
+	)
+	if x.trace != "" {
+		attrs = append(attrs, slog.String("trace_id", x.trace))
+	}
+	if x.known {
+		attrs = append(attrs, slog.String("account", string(x.call.Caller.Account)), slog.String("client", x.call.Caller.Client))
+	}
+	x.gate.Log.LogAttrs(ctx, level, "request", append(attrs, x.causeAttrs()...)...)
+}
+
+// causeAttrs tells operators what clients are not told.
+func (x *exchange) causeAttrs() []slog.Attr {
+	if x.cause == nil {
+		return nil
+	}
+	code := fault.From(x.cause).Code
+	if r, ok := x.cause.(*refusal); ok {
+		code = r.code
+	}
+	attrs := []slog.Attr{slog.String("fault", code), slog.String("cause", bounded(x.cause.Error(), maxLogged))}
+	if x.stack != nil {
+		attrs = append(attrs, slog.String("stack", string(x.stack)))
+	}
+	return attrs
+}
+
+func bounded(s string, limit int) string {
+	if len(s) > limit {
+		return s[:limit] + "..."
+	}
+	return s
+}
