@@ -97,7 +97,11 @@ func ParseKey(der []byte) (*Key, error) {
 	if !ok {
 		return nil, errors.New("parse a signing key: it can't sign")
 	}
-	return newKey(private)
+	key, err := newKey(private)
+	if err == nil && key.pkcs8.Reveal() != string(der) {
+		return nil, errors.New("parse a signing key: it is not as it was written")
+	}
+	return key, err
 }
 
 func newKey(private crypto.Signer) (*Key, error) {

@@ -70,7 +70,11 @@ func (r *Keyring) Sign(ctx context.Context, c Claims) (string, error) {
 		}
 		defer r.queue.leave()
 	}
-	return r.signing.sign(payload)
+	token, err := r.signing.sign(payload)
+	if err == nil && len(token) > MaxToken {
+		return "", errTooLong
+	}
+	return token, err
 }
 
 func (k *Key) sign(payload []byte) (string, error) {

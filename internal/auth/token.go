@@ -87,7 +87,10 @@ func decodeClaims(a Audiences, payload []byte, now time.Time) (Claims, error) {
 	if err != nil || !bytes.Equal(again, payload) || c.Client == "" || c.ID == "" {
 		return Claims{}, errClaims
 	}
-	return c, c.checkTime(now)
+	if err := c.checkTime(now); err != nil {
+		return Claims{}, err
+	}
+	return c, nil
 }
 
 // checkTime holds our own tokens to the second: they are good until exp, with
