@@ -214,9 +214,9 @@ func (x *exchange) parse(raw []byte) error {
 	schema := x.plan.bodies[x.call.MediaType]
 	trim := trimmer{changed: x.call.MediaType == typeForm}
 	if schema == nil { // the operation takes no body, and what came is ignored
-		trim.value(nothing, tree, nil)
+		trim.trim(nothing, tree)
 	} else {
-		trim.value(schema.shape, tree, nil)
+		trim.trim(schema.shape, tree)
 		problems = append(problems, schema.Problems(tree)...)
 	}
 	problems = append(problems, trim.problems...)

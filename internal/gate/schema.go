@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -40,8 +41,9 @@ func (s *Schema) Problems(value any) []fault.Problem {
 
 // Undeclared lists the paths of members that the schema does not declare.
 func (s *Schema) Undeclared(value any) []string {
-	t := trimmer{keepReadOnly: true}
-	t.value(s.shape, value, nil)
+	t := trimmer{look: true}
+	t.trim(s.shape, value)
+	slices.Sort(t.undeclared)
 	return t.undeclared
 }
 

@@ -2,8 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,10 +13,15 @@ import (
 // took. It finds what a schema has no keyword for: members that imitate a
 // declared one, and values that take too many bytes.
 type trimmer struct {
-	keepReadOnly bool
-	undeclared   []string // pointers
-	problems     []fault.Problem
-	changed      bool
+	look       bool     // only look at what is undeclared; take nothing out
+	undeclared []string // pointers
+	problems   []fault.Problem
+	changed    bool
+}
+
+// trim is the walk from the top of a body.
+func (t *trimmer) trim(s *shape, value any) {
+	t.value(s, value, make([]string, 0, MaxDepth))
 }
 
 func (t *trimmer) value(s *shape, value any, path []string) {
@@ -26,15 +29,47 @@ func (t *trimmer) value(s *shape, value any, path []string) {
 	case map[string]any:
 		t.object(s, value, path)
 	case []any:
-		for i, item := range value {
-			if s.items == nil {
-				break
+		if s.items != nil {
+			for i, item := range value {
+				t.value(s.items, item, append(path, strconv.Itoa(i)))
 			}
-			t.value(s.items, item, append(path, strconv.Itoa(i)))
 		}
 	}
 	if s.maxBytes > 0 {
 		t.measure(s.maxBytes, value, path)
+	}
+}
+
+func (t *trimmer) object(s *shape, object map[string]any, path []string) {
+	for name, value := range object {
+		at := append(path, name)
+		if m, declared := s.members[name]; declared {
+			if m.readOnly && !t.look {
+				t.take(object, name)
+				continue
+			}
+			t.value(m.shape, value, at)
+			continue
+		}
+		declared, variant := s.caseVariant(name)
+		switch {
+		case variant && !t.look:
+			t.problems = append(t.problems, bodyProblem(at, "CASE_VARIANT",
+				fmt.Sprintf("differs from the member %q only in the case of its letters", declared), declared))
+			t.take(object, name)
+		case s.open && s.rest != nil && !variant:
+			t.value(s.rest, value, at)
+		case !s.open || variant:
+			t.undeclared = append(t.undeclared, fragment(at))
+			t.take(object, name)
+		}
+	}
+}
+
+func (t *trimmer) take(object map[string]any, name string) {
+	if !t.look {
+		delete(object, name)
+		t.changed = true
 	}
 }
 
@@ -43,35 +78,6 @@ func (t *trimmer) measure(limit int, value any, path []string) {
 	if err == nil && len(encoded) > limit {
 		t.problems = append(t.problems, bodyProblem(path, "MAX_BYTES",
 			fmt.Sprintf("must have at most %d bytes as JSON", limit), strconv.Itoa(limit)))
-	}
-}
-
-func (t *trimmer) object(s *shape, object map[string]any, path []string) {
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		at := append(path, name)
-		if m, declared := s.members[name]; declared {
-			if m.readOnly && !t.keepReadOnly {
-				delete(object, name)
-				t.changed = true
-				continue
-			}
-			t.value(m.shape, object[name], at)
-			continue
-		}
-		if declared, ok := s.caseVariant(name); ok {
-			t.problems = append(t.problems, bodyProblem(at, "CASE_VARIANT",
-				fmt.Sprintf("differs from the member %q only in the case of its letters", declared), declared))
-			continue
-		}
-		if s.open {
-			if s.rest != nil {
-				t.value(s.rest, object[name], at)
-			}
-			continue
-		}
-		t.undeclared = append(t.undeclared, fragment(at))
-		delete(object, name)
-		t.changed = true
 	}
 }
 
