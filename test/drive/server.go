@@ -1,0 +1,187 @@
+// Package drive starts the built binary and talks to it the way a client does,
+// for the tests of the whole product.
+//
+// It promises that a server it started is gone, with its files, when the test
+// is over, and that it reaches nothing but the loopback interface.
+package drive
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Patience is how long a server may take to start or to stop. Under the race
+// detector, with every other package tested at the same time, it needs some.
+const Patience = 60 * time.Second
+
+// Build compiles the command into dir and returns the path of the binary.
+func Build(dir string, race bool) (string, error) {
+	binary := filepath.Join(dir, "mooring")
+	args := []string{"build", "-o", binary, "mooring/cmd/mooring"}
+	if race {
+		args = slices.Insert(args, 1, "-race")
+	}
+	out, err := exec.Command("go", args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// Root is the root of the repository, found from where a package's tests run.
+func Root() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	return filepath.Dir(strings.TrimSpace(string(out))), err
+}
+
+// Ready is what `mooring dev --ready-file` writes once it answers.
+type Ready struct {
+	BaseURL          string `json:"base_url"`
+	Account          string `json:"account_id"`
+	Owner            string `json:"owner_id"`
+	PartnerAccount   string `json:"partner_account_id"`
+	PlatformAccount  string `json:"platform_account_id"`
+	SecondAccount    string `json:"second_account_id"`
+	ClientID         string `json:"client_id"`
+	ClientSecret     string `json:"client_secret"`
+	OwnerClientID    string `json:"owner_client_id"`
+	OwnerSecret      string `json:"owner_client_secret"`
+	PlatformClientID string `json:"platform_client_id"`
+	PlatformSecret   string `json:"platform_client_secret"`
+	SecondClientID   string `json:"second_client_id"`
+	SecondSecret     string `json:"second_client_secret"`
+}
+
+// Credentials are what an API client shows to get a token for its account.
+type Credentials struct{ Account, ID, Secret string }
+
+// Clients are the API clients of a `mooring dev`, by the word that stories use.
+func (r Ready) Clients() map[string]Credentials {
+	return map[string]Credentials{
+		"merchant": {r.Account, r.ClientID, r.ClientSecret},
+		"second":   {r.SecondAccount, r.SecondClientID, r.SecondSecret},
+		"partner":  {r.PartnerAccount, r.OwnerClientID, r.OwnerSecret},
+		"platform": {r.PlatformAccount, r.PlatformClientID, r.PlatformSecret},
+	}
+}
+
+// Server is one running process.
+type Server struct {
+	Ready
+	cmd    *exec.Cmd
+	output output
+	exited chan struct{} // closed when the process is gone
+	err    error         // how it went; read after exited
+}
+
+// Start runs the binary with args and a ready file, and returns when the
+// server answers.
+func Start(ctx context.Context, binary string, args ...string) (*Server, error) {
+	dir, err := os.MkdirTemp("", "mooring-ready-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	ready := filepath.Join(dir, "ready.json")
+	args = append(slices.Clone(args), "--ready-file", ready)
+	s := &Server{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
+	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
+	dieWithParent(s.cmd)
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.exited)
+	}()
+	if err := s.awaitReady(ctx, ready); err != nil {
+		s.Kill()
+		return nil, fmt.Errorf("%s %s: %w\n%s", filepath.Base(binary), strings.Join(args, " "), err, s.Output())
+	}
+	return s, nil
+}
+
+// awaitReady polls for the file that the server writes when it answers.
+func (s *Server) awaitReady(ctx context.Context, file string) error {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if text, err := os.ReadFile(file); err == nil && json.Unmarshal(text, &s.Ready) == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-s.exited:
+			return fmt.Errorf("ended before it answered: %w", s.err)
+		case <-ctx.Done():
+			return errors.New("never answered")
+		}
+	}
+}
+
+// Signal sends a signal to the process.
+func (s *Server) Signal(sig os.Signal) error { return s.cmd.Process.Signal(sig) }
+
+// Stop asks the server to end, waits, and returns its exit code.
+func (s *Server) Stop() (int, error) {
+	if err := s.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return -1, err
+	}
+	return s.Wait()
+}
+
+// Wait returns the exit code once the process is gone.
+func (s *Server) Wait() (int, error) {
+	select {
+	case <-s.exited:
+		return s.cmd.ProcessState.ExitCode(), nil
+	case <-time.After(Patience):
+		return -1, errors.New("still running")
+	}
+}
+
+// Kill ends the process without a chance to tidy up, and waits until it is gone.
+func (s *Server) Kill() {
+	s.cmd.Process.Kill() // fails only when it is gone already
+	<-s.exited
+}
+
+// Output is everything that the process has printed.
+func (s *Server) Output() string { return s.output.String() }
+
+// PID is the process id.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// output collects what a process prints while others read it.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+var _ io.Writer = (*output)(nil)
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}

@@ -1,0 +1,96 @@
+package stories
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// coverage remembers which answers of which operations the stories have seen.
+type coverage struct {
+	mu       sync.Mutex
+	promised map[answer]bool // what the contract lists
+	seen     map[answer]bool
+}
+
+type answer struct {
+	operation string
+	status    int
+}
+
+func newCoverage() *coverage {
+	return &coverage{promised: map[answer]bool{}, seen: map[answer]bool{}}
+}
+
+// contract takes in which operations and statuses a published contract lists.
+func (c *coverage) contract(document []byte) error {
+	operations, err := read(document)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, op := range operations {
+		for status := range op.Responses {
+			n, err := strconv.Atoi(status)
+			if err != nil {
+				return fmt.Errorf("%s lists the status %s", op.OperationID, status)
+			}
+			c.promised[answer{op.OperationID, n}] = true
+		}
+	}
+	return err
+}
+
+func (c *coverage) saw(operation string, status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[answer{operation, status}] = true
+}
+
+// demandEverything fails for each answer of the contract that no story got and
+// exceptions.txt does not excuse, and for each excuse that is not needed.
+func (c *coverage) demandEverything(t *testing.T) {
+	excused := exceptions(t)
+	for a := range c.promised {
+		switch reason := excused.reason(a); {
+		case !c.seen[a] && reason == "":
+			t.Errorf("no story gets %d from %s", a.status, a.operation)
+		case c.seen[a] && excused[a] != "":
+			t.Errorf("a story gets %d from %s, so exceptions.txt need not excuse it", a.status, a.operation)
+		}
+	}
+	for a := range excused {
+		if a.operation != "*" && !c.promised[a] {
+			t.Errorf("exceptions.txt excuses %d of %s, which the contract does not list", a.status, a.operation)
+		}
+	}
+}
+
+// excuses are reasons why an answer is not provoked; the operation * stands
+// for all.
+type excuses map[answer]string
+
+func (e excuses) reason(a answer) string {
+	return e[a] + e[answer{"*", a.status}]
+}
+
+// exceptions reads lines of "operation status reason".
+func exceptions(t *testing.T) excuses {
+	t.Helper()
+	text, err := os.ReadFile("exceptions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := excuses{}
+	for line := range strings.Lines(string(text)) {
+		if words := strings.SplitN(strings.TrimSpace(line), " ", 3); len(words) == 3 && words[0] != "#" {
+			status, err := strconv.Atoi(words[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[answer{words[0], status}] = words[2]
+		}
+	}
+	return found
+}

@@ -1,0 +1,219 @@
+package stories
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"mooring/test/drive"
+)
+
+// operation is what the published contract says of one, as far as a request
+// can be made from it.
+type operation struct {
+	Method, Path string
+	OperationID  string
+	Security     []map[string][]string
+	Parameters   []parameter
+	RequestBody  struct {
+		Content map[string]struct {
+			Examples map[string]struct{ Value json.RawMessage }
+		}
+	}
+	Responses map[string]json.RawMessage
+}
+
+// parameter is a reference to a shared parameter, or one of its own, of which
+// nothing is needed here.
+type parameter struct {
+	Ref string `json:"$ref"`
+}
+
+// read lists the operations of a published contract in the order of their paths.
+func read(document []byte) ([]operation, error) {
+	var doc struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(document, &doc); err != nil {
+		return nil, err
+	}
+	var found []operation
+	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
+		for _, method := range slices.Sorted(maps.Keys(doc.Paths[path])) {
+			op := operation{Method: strings.ToUpper(method), Path: path}
+			// What is no operation, such as parameters of a whole path, has no id.
+			if json.Unmarshal(doc.Paths[path][method], &op) == nil && op.OperationID != "" {
+				found = append(found, op)
+			}
+		}
+	}
+	return found, nil
+}
+
+func (o operation) needsToken() bool {
+	return len(o.Security) > 0 && o.Security[0]["bearer"] != nil
+}
+
+func (o operation) takesKey() bool {
+	return slices.ContainsFunc(o.Parameters, func(p parameter) bool { return strings.HasSuffix(p.Ref, "/IdempotencyKey") })
+}
+
+// target is the operation's path for an account.
+func (o operation) target(s *story, account string) string {
+	return strings.NewReplacer(
+		"{aid}", account, "{oid}", s.server.PartnerAccount, "{connection}", "vipps",
+		"{payment_product_type}", "payex.creditcard", "{token}", strings.Repeat("A", 32), "{page}", "health_get.md",
+	).Replace(o.Path)
+}
+
+// body is the first of the contract's examples of a request, nil when there is
+// no body.
+func (o operation) body() []byte {
+	examples := o.RequestBody.Content["application/json"].Examples
+	for _, name := range slices.Sorted(maps.Keys(examples)) {
+		return examples[name].Value
+	}
+	return nil
+}
+
+// every asks something of each operation of the contract that it applies to,
+// so that a new operation is covered without anyone remembering.
+func every(ts *testscript.TestScript, s *story, args []string) {
+	operations, err := read(s.contract)
+	ts.Check(err)
+	rule, ok := rules[strings.Join(args, " ")]
+	if !ok {
+		ts.Fatalf("there is no such rule; there are: %s", strings.Join(slices.Sorted(maps.Keys(rules)), "; "))
+	}
+	asked := 0
+	for _, op := range operations {
+		if rule.applies(op) {
+			ts.Check(rule.ask(s, op))
+			asked++
+		}
+	}
+	if asked == 0 {
+		ts.Fatalf("no operation was asked")
+	}
+}
+
+// rule is one promise about many operations.
+type rule struct {
+	applies func(operation) bool
+	ask     func(*story, operation) error
+}
+
+var rules = map[string]rule{
+	"path refuses other methods":           {func(operation) bool { return true }, otherMethod},
+	"operation with a token needs it":      {operation.needsToken, withoutToken},
+	"operation refuses ids that are none":  {operation.namesSomething, wrongIDs},
+	"operation knows who may call it":      {operation.needsToken, wrongCaller},
+	"operation misses an unknown account":  {operation.namesAccount, unknownAccount},
+	"body has a limit":                     {operation.takesJSON, largeBody},
+	"body needs a media type":              {operation.takesJSON, typelessBody},
+	"body is checked":                      {operation.takesJSON, wrongBody},
+	"write refuses a key that was used":    {operation.takesKey, reusedKey},
+	"write repeats its answer under a key": {operation.takesKey, repeatedKey},
+}
+
+func (o operation) takesJSON() bool    { return o.body() != nil }
+func (o operation) namesAccount() bool { return o.needsToken() && strings.Contains(o.Path, "{aid}") }
+
+// namesSomething says whether the path has an id with a pattern.
+func (o operation) namesSomething() bool { return strings.Contains(o.Path, "{") }
+
+// try sends a request and expects a status that the contract lists.
+func (s *story) try(o operation, method, target, caller string, body []byte, want int, extra ...string) error {
+	s.token, s.extra = s.tokens[caller], extra
+	answer, err := s.client.Do(method, target, s.headers(body != nil), body)
+	if err != nil {
+		return err
+	}
+	s.answer, s.extra = answer, nil
+	if answer.Status != want {
+		return fmt.Errorf("%s: %s %s as %s is answered with %d, expected %d: %s",
+			o.OperationID, method, target, caller, answer.Status, want, answer.Body)
+	}
+	return s.check()
+}
+
+func otherMethod(s *story, o operation) error {
+	for _, method := range []string{"DELETE", "PATCH", "TRACE"} {
+		if err := s.try(o, method, o.target(s, s.server.Account), "nobody", nil, http.StatusMethodNotAllowed); err != nil {
+			return err
+		}
+	}
+	s.seen.saw(o.OperationID, http.StatusMethodNotAllowed)
+	return nil
+}
+
+func withoutToken(s *story, o operation) error {
+	return s.try(o, o.Method, o.target(s, s.server.SecondAccount), "nobody", o.body(), http.StatusUnauthorized)
+}
+
+func wrongIDs(s *story, o operation) error {
+	target := o.Path
+	for strings.Contains(target, "{") {
+		before, rest, _ := strings.Cut(target, "{")
+		_, after, _ := strings.Cut(rest, "}")
+		target = before + "~" + after
+	}
+	return s.try(o, o.Method, target, "platform", o.body(), http.StatusBadRequest)
+}
+
+// wrongCaller lets a merchant call for another account: its own paths are not
+// those of others, and those of partners and the platform are not its own.
+func wrongCaller(s *story, o operation) error {
+	return s.try(o, o.Method, o.target(s, s.server.SecondAccount), "merchant", o.body(), http.StatusForbidden)
+}
+
+func unknownAccount(s *story, o operation) error {
+	return s.try(o, o.Method, o.target(s, "T99999999"), "platform", o.body(), http.StatusNotFound)
+}
+
+func largeBody(s *story, o operation) error {
+	body := []byte(`{"pad":"` + strings.Repeat("x", 64<<10) + `"}`)
+	return s.try(o, o.Method, o.target(s, s.server.SecondAccount), "platform", body, http.StatusRequestEntityTooLarge)
+}
+
+func typelessBody(s *story, o operation) error {
+	return s.try(o, o.Method, o.target(s, s.server.SecondAccount), "platform", o.body(), http.StatusUnsupportedMediaType, "-Content-Type")
+}
+
+func wrongBody(s *story, o operation) error {
+	extra := []string{}
+	if !o.needsToken() {
+		extra = append(extra, "Authorization: "+drive.Basic(s.server.Clients()["platform"]))
+	}
+	return s.try(o, o.Method, o.target(s, s.server.SecondAccount), "platform", []byte(`{`), http.StatusBadRequest, extra...)
+}
+
+func reusedKey(s *story, o operation) error {
+	key := "Idempotency-Key: reused-" + o.OperationID
+	target := o.target(s, s.server.SecondAccount)
+	if err := s.try(o, o.Method, target, "platform", o.body(), http.StatusOK, key); err != nil {
+		return err
+	}
+	return s.try(o, o.Method, target+"?other=request", "platform", o.body(), http.StatusUnprocessableEntity, key)
+}
+
+func repeatedKey(s *story, o operation) error {
+	key := "Idempotency-Key: repeated-" + o.OperationID
+	target := o.target(s, s.server.SecondAccount)
+	if err := s.try(o, o.Method, target, "platform", o.body(), http.StatusOK, key); err != nil {
+		return err
+	}
+	first := s.answer
+	if err := s.try(o, o.Method, target, "platform", o.body(), http.StatusOK, key); err != nil {
+		return err
+	}
+	if string(first.Body) != string(s.answer.Body) || s.answer.Header.Get("Idempotent-Replayed") != "true" {
+		return fmt.Errorf("%s: the second answer is %s, the first was %s", o.OperationID, s.answer.Body, first.Body)
+	}
+	return nil
+}
