@@ -54,7 +54,7 @@ type Config struct {
 	Algorithm      auth.Algorithm // what new tokens are signed with
 	Now            func() time.Time
 	Log            *slog.Logger
-	Metrics        *telemetry.Metrics
+	Metrics        *telemetry.Metrics // counts of tokens and logins
 
 	TokenLife              time.Duration // whole seconds
 	LoginFailuresPerMinute int           // per address and client id; ten times as many per address
@@ -75,6 +75,21 @@ type Access struct {
 	watch       *watch
 	cache       *cache
 	logins      *logins
+	counts      counts
+}
+
+// counts is what operators can watch.
+type counts struct {
+	issued, refused, throttled, checked interface{ Inc() }
+}
+
+func newCounts(m *telemetry.Metrics) counts {
+	return counts{
+		issued:    m.Counter("mooring_tokens_issued_total", "Access tokens that were issued."),
+		refused:   m.Counter("mooring_logins_refused_total", "Token requests that were refused for their credentials."),
+		throttled: m.Counter("mooring_logins_throttled_total", "Token requests that were turned away because too many before them had failed."),
+		checked:   m.Counter("mooring_tokens_checked_total", "Bearer tokens that were checked in full, because they were not remembered."),
+	}
 }
 
 // New opens the keys of the data with the key file. On the first use of the
@@ -90,6 +105,7 @@ func New(ctx context.Context, cfg Config) (*Access, error) {
 		logins:    newLogins(orDefault(cfg.LoginFailuresPerMinute, DefaultLoginFailuresPerMinute)),
 		cache:     newCache(),
 		watch:     newWatch(),
+		counts:    newCounts(cfg.Metrics),
 	}
 	if err := a.openData(ctx); err != nil {
 		return nil, err

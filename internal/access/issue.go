@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -73,38 +74,36 @@ func (a *Access) Issue(ctx context.Context, ask Ask) (Token, error) {
 // login finds the client behind the credentials.
 func (a *Access) login(ctx context.Context, ask Ask) (auth.Client, error) {
 	now := a.now()
-	id, other := readings(ask.ClientID), readings(ask.Secret)
+	id, given := readings(ask.ClientID), readings(ask.Secret)
 	attempt := a.logins.attempt(ask.Remote, id.decoded)
 	if err := attempt.allowed(now); err != nil {
+		a.counts.throttled.Inc()
 		return auth.Client{}, err
 	}
 	client, err := a.client(ctx, id.decoded)
 	if err != nil {
 		return auth.Client{}, err
 	}
-	if cause := wrong(client, ask.Account, other, now); cause != nil {
+	if cause := wrong(client, ask.Account, given, now); cause != nil {
 		attempt.failed(now)
+		a.counts.refused.Inc()
 		return auth.Client{}, fault.Denied(cause)
 	}
 	return client, nil
 }
 
 // client is the zero Client when there is none, so that its secret is checked
-// all the same. A text that can't be an id is looked up as one that nobody has.
+// all the same. A text that can't be an id, and that a database might choke on,
+// is looked up as an id that nobody has.
 func (a *Access) client(ctx context.Context, id string) (auth.Client, error) {
-	if !plausibleID(id) {
+	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
 		id = uuid.Nil.String()
 	}
 	client, _, err := a.store.Client(ctx, id)
 	if err != nil && fault.From(err).Kind != fault.NotFound {
-		return auth.Client{}, err
+		return auth.Client{}, fmt.Errorf("look up a client: %w", err)
 	}
 	return client, nil
-}
-
-// plausibleID keeps from the database what it would choke on.
-func plausibleID(id string) bool {
-	return id != "" && len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // The causes of a refused login, for the log.
@@ -186,5 +185,6 @@ func (a *Access) sign(ctx context.Context, client auth.Client, target account.ID
 	if err != nil {
 		return Token{}, err
 	}
+	a.counts.issued.Inc()
 	return Token{AccessToken: secret.NewPlain(token), ExpiresIn: int(a.life / time.Second), Scope: scopes.String()}, nil
 }

@@ -58,6 +58,7 @@ func bearer(authorization []string) (string, error) {
 
 // check verifies a token in full and remembers it when it is good.
 func (a *Access) check(ctx context.Context, token string) (auth.Caller, error) {
+	a.counts.checked.Inc()
 	age := a.cache.now()
 	claims, err := a.keyring.Load().Verify(token, a.now())
 	if err != nil {

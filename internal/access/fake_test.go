@@ -1,0 +1,221 @@
+package access_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"mooring/internal/access"
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+	"mooring/internal/secret"
+	"mooring/internal/store"
+	"mooring/internal/telemetry"
+)
+
+const (
+	merchant = account.ID("T11223351")
+	neighbor = account.ID("T11223352")
+	partner  = account.ID("T11200000")
+	public   = "https://pay.example.com"
+)
+
+// memory is a store in a map. It promises of the real one what access asks:
+// the first record of a key stays, and changes move the epoch.
+type memory struct {
+	mu       sync.Mutex
+	accounts map[account.ID]account.Account
+	clients  map[string]auth.Client
+	keys     map[string]store.SealedKey
+	epoch    int64
+	fail     error
+	lookups  []string        // what was asked, in order
+	during   func(id string) // runs while a client is being looked up
+}
+
+func newMemory() *memory {
+	m := &memory{accounts: map[account.ID]account.Account{}, clients: map[string]auth.Client{}, keys: map[string]store.SealedKey{}}
+	for id, kind := range map[account.ID]account.Kind{
+		merchant: account.KindMerchant, neighbor: account.KindMerchant, partner: account.KindPartner, "T00000000": account.KindPlatform,
+	} {
+		m.accounts[id] = account.Account{ID: id, Kind: kind}
+	}
+	return m
+}
+
+func (m *memory) Client(_ context.Context, id string) (auth.Client, account.Account, error) {
+	m.mu.Lock()
+	m.lookups = append(m.lookups, "client "+id)
+	c, ok := m.clients[id]
+	home, fail, during := m.accounts[c.Account], m.fail, m.during
+	m.mu.Unlock()
+	if during != nil {
+		during(id)
+	}
+	if fail != nil {
+		return auth.Client{}, account.Account{}, fail
+	}
+	if !ok {
+		return auth.Client{}, account.Account{}, fault.Missing()
+	}
+	return c, home, nil
+}
+
+func (m *memory) Account(_ context.Context, caller auth.Caller, id account.ID) (account.Account, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lookups = append(m.lookups, "account "+string(id))
+	if found, ok := m.accounts[id]; ok && caller.Covers(id) {
+		return found, m.fail
+	}
+	return account.Account{}, fault.Missing()
+}
+
+func (m *memory) Epoch(context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.epoch, m.fail
+}
+
+func (m *memory) AddKey(_ context.Context, key store.SealedKey) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	name := key.Purpose + " " + key.ID
+	if _, there := m.keys[name]; !there {
+		m.keys[name] = key
+		m.epoch++
+	}
+	return m.fail
+}
+
+func (m *memory) Keys(_ context.Context, purpose string) ([]store.SealedKey, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []store.SealedKey
+	for _, name := range slices.Sorted(maps.Keys(m.keys)) {
+		if m.keys[name].Purpose == purpose {
+			found = append(found, m.keys[name])
+		}
+	}
+	return found, m.fail
+}
+
+// change changes the records as another node would: with the epoch.
+func (m *memory) change(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+	m.epoch++
+}
+
+func (m *memory) setFailing(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = err
+}
+
+func (m *memory) looked() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	looked := m.lookups
+	m.lookups = nil
+	return looked
+}
+
+// login is a client as its owner knows it.
+type login struct{ id, secret string }
+
+var allScopes = auth.Scopes{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts}
+
+// addClient adds a client of an account, with grants for itself and others.
+func (m *memory) addClient(home account.ID, others ...account.ID) login {
+	plain, hash := auth.NewSecret(time.Now(), uuid.NewString)
+	c := auth.Client{ID: uuid.NewString(), Account: home, Secrets: []auth.SecretHash{hash}}
+	for _, audience := range append([]account.ID{home}, others...) {
+		c.Grants = append(c.Grants, auth.Grant{ID: uuid.NewString(), Audience: audience, Scopes: allScopes})
+	}
+	m.change(func() { m.clients[c.ID] = c })
+	return login{c.ID, plain.Reveal()}
+}
+
+// edit changes one client.
+func (m *memory) edit(id string, f func(c *auth.Client)) {
+	m.change(func() {
+		c := m.clients[id]
+		c.Grants = slices.Clone(c.Grants)
+		f(&c)
+		m.clients[id] = c
+	})
+}
+
+func newSealer(t testing.TB) *secret.Sealer {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "key")
+	if err := secret.CreateKeyFile(path); err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := secret.OpenKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealer
+}
+
+// config is what tests start from: EdDSA, since it is quick, and no limit that
+// a test would meet by chance.
+func config(t testing.TB, s access.Store) access.Config {
+	t.Helper()
+	return access.Config{
+		Store: s, Sealer: newSealer(t), PublicURL: public, DocumentedHost: true, Algorithm: auth.EdDSA,
+		LoginFailuresPerMinute: 1e6, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: telemetry.NewMetrics(),
+	}
+}
+
+func open(t testing.TB, cfg access.Config) *access.Access {
+	t.Helper()
+	a, err := access.New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// ask is a good request of a client for its own account, by the documented
+// call.
+func ask(l login, home account.ID) access.Ask {
+	return access.Ask{
+		Account: home, ClientID: l.id, Secret: l.secret, GrantType: "client_credentials",
+		Audience: public + "/v1/accounts/" + string(home),
+	}
+}
+
+// issue takes a token and returns the Authorization header for it.
+func issue(t testing.TB, a *access.Access, l login, home account.ID) []string {
+	t.Helper()
+	token, err := a.Issue(t.Context(), ask(l, home))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"Bearer " + token.AccessToken.Reveal()}
+}
+
+// denied wants the one refusal, which must tell the caller nothing.
+func denied(t testing.TB, name string, err error) {
+	t.Helper()
+	f := fault.From(err)
+	if f.Kind != fault.Unauthenticated || f.Message != "UNAUTHORIZED" || f.Code != "" || f.Problems != nil || f.RetryAfter != 0 {
+		t.Errorf("%s: %#v, want the one refusal", name, f)
+	}
+	if f.Unwrap() == nil {
+		t.Errorf("%s: no cause for the log", name)
+	}
+}
