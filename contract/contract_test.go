@@ -49,7 +49,7 @@ func TestEveryOperationListsTheStatusesThatFollowFromItsDescription(t *testing.T
 		if hasParameter(op, "oid") || hasParameter(op, "aid") {
 			needed = append(needed, 403)
 		}
-		if op.Body != nil {
+		if op.Method != "GET" { // a body that is not wanted may still be too large or of another kind
 			needed = append(needed, 413, 415)
 		}
 		if hasParameter(op, "Idempotency-Key") {
@@ -65,9 +65,6 @@ func TestEveryOperationListsTheStatusesThatFollowFromItsDescription(t *testing.T
 		}
 		if slices.Contains(listed, 422) != hasParameter(op, "Idempotency-Key") {
 			t.Errorf("%s: 422 is the answer to a reused Idempotency-Key and to nothing else", op.ID)
-		}
-		if slices.Contains(listed, 415) && op.Body == nil {
-			t.Errorf("%s: 415 can't happen without a body", op.ID)
 		}
 	}
 }
