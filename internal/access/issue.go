@@ -50,7 +50,7 @@ type Token struct {
 // client.
 func (a *Access) Issue(ctx context.Context, ask Ask) (Token, error) {
 	if ask.GrantType != clientCredentials {
-		return Token{}, fault.New(fault.Invalid, CodeUnsupportedGrantType, "grant_type must be %s", clientCredentials)
+		return Token{}, refuseMember("grant_type", CodeUnsupportedGrantType, "grant_type must be "+clientCredentials)
 	}
 	client, err := a.login(ctx, ask)
 	if err != nil {
@@ -69,6 +69,14 @@ func (a *Access) Issue(ctx context.Context, ask Ask) (Token, error) {
 		return Token{}, err
 	}
 	return a.sign(ctx, client, target, scopes)
+}
+
+// refuseMember refuses one member of the body with a code that OAuth libraries
+// know.
+func refuseMember(name, code, message string) *fault.Fault {
+	f := fault.Refused(fault.Problem{In: "body", Name: name, Path: "#/" + name, Code: code, Message: message})
+	f.Code = code
+	return f
 }
 
 // login finds the client behind the credentials.
@@ -166,7 +174,7 @@ func askedScopes(ask Ask, grant auth.Grant) (auth.Scopes, error) {
 	asked := auth.Scopes(strings.Split(ask.Scope, " "))
 	for _, name := range asked {
 		if !grant.Scopes.Has(name) {
-			return nil, fault.New(fault.Invalid, CodeInvalidScope, "scope must be a list of scopes that are granted to the client")
+			return nil, refuseMember("scope", CodeInvalidScope, "scope must be a list of scopes that are granted to the client")
 		}
 	}
 	return grant.Scopes.And(asked), nil

@@ -200,7 +200,7 @@ func TestOtherGrantTypesAreRefused(t *testing.T) {
 		q := ask(l, merchant)
 		q.GrantType = grant
 		_, err := a.Issue(t.Context(), q)
-		if f := fault.From(err); f.Kind != fault.Invalid || f.Code != "UNSUPPORTED_GRANT_TYPE" {
+		if f := fault.From(err); f.Kind != fault.Invalid || f.Code != "UNSUPPORTED_GRANT_TYPE" || f.Problems[0].Path != "#/grant_type" {
 			t.Errorf("%q: %#v", grant, f)
 		}
 	}
@@ -222,10 +222,10 @@ func TestTheAudienceMustBeThatOfAGrant(t *testing.T) {
 		{public + "/v1/accounts/T99999999", merchant, fault.Forbidden, fault.CodeForbidden, ""},
 		{public + "/v1/accounts/P11223351", merchant, fault.Forbidden, fault.CodeForbidden, ""},
 		{public + "/v1/accounts/T11223352", "", fault.Forbidden, fault.CodeForbidden, ""},
-		{public + "/v1/accounts/T11223351/", merchant, fault.Invalid, fault.CodeInvalidParameter, "INVALID_TARGET"},
-		{"https://evil.example.com/v1/accounts/T11223351", merchant, fault.Invalid, fault.CodeInvalidParameter, "INVALID_TARGET"},
-		{"https://T11223352@pay.example.com/v1/accounts/T11223351", merchant, fault.Invalid, fault.CodeInvalidParameter, "INVALID_TARGET"},
-		{"x", "", fault.Invalid, fault.CodeInvalidParameter, "INVALID_TARGET"},
+		{public + "/v1/accounts/T11223351/", merchant, fault.Invalid, auth.CodeInvalidTarget, "INVALID_TARGET"},
+		{"https://evil.example.com/v1/accounts/T11223351", merchant, fault.Invalid, auth.CodeInvalidTarget, "INVALID_TARGET"},
+		{"https://T11223352@pay.example.com/v1/accounts/T11223351", merchant, fault.Invalid, auth.CodeInvalidTarget, "INVALID_TARGET"},
+		{"x", "", fault.Invalid, auth.CodeInvalidTarget, "INVALID_TARGET"},
 	} {
 		q := ask(l, c.path)
 		q.Audience = c.audience
@@ -283,7 +283,7 @@ func TestAFormMayAskForLessThanIsGranted(t *testing.T) {
 		q.Form, q.Scope = c.form, c.scope
 		token, err := a.Issue(t.Context(), q)
 		if c.want == "" {
-			if f := fault.From(err); f.Kind != fault.Invalid || f.Code != "INVALID_SCOPE" {
+			if f := fault.From(err); f.Kind != fault.Invalid || f.Code != "INVALID_SCOPE" || f.Problems[0].Path != "#/scope" {
 				t.Errorf("%q: %#v", c.scope, f)
 			}
 			continue

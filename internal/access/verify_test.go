@@ -47,7 +47,7 @@ func TestAnythingButOneBearerTokenIsRefused(t *testing.T) {
 	a := open(t, config(t, m))
 	good := issue(t, a, m.addClient(merchant), merchant)[0]
 	token := strings.TrimPrefix(good, "Bearer ")
-	for round := range 2 { // before and after the token is remembered
+	for range 2 { // before and after the token is remembered
 		for name, header := range map[string][]string{
 			"none": nil, "no values": {}, "empty": {""}, "two": {good, good}, "two, one empty": {good, ""}, "scheme only": {"Bearer"},
 			"scheme and blank": {"Bearer "}, "two blanks": {"Bearer  " + token}, "tab": {"Bearer\t" + token}, "blank before": {" " + good},
@@ -57,9 +57,6 @@ func TestAnythingButOneBearerTokenIsRefused(t *testing.T) {
 			"full-width blank": {"Bearer\u3000" + token}, "Kelvin-like case": {"Bearer\u212a " + token}, "one MB": {"Bearer " + strings.Repeat("a", 1<<20)},
 			"a million dots": {"Bearer " + strings.Repeat(".", 1e6)}, "unsigned": {good[:strings.LastIndex(good, ".")+1]}, "last byte changed": {good[:len(good)-2] + "AA"},
 		} {
-			if round == 0 && header != nil && len(header) == 1 && header[0] == good {
-				t.Fatalf("%s is good", name)
-			}
 			_, err := a.Verify(t.Context(), header)
 			denied(t, name, err)
 		}
@@ -70,7 +67,6 @@ func TestAnythingButOneBearerTokenIsRefused(t *testing.T) {
 }
 
 func TestATokenIsWorthWhatItsGrantIsWorthNow(t *testing.T) {
-	var home account.ID = partner
 	for name, c := range map[string]struct {
 		change func(m *memory, id string)
 		want   auth.Scopes // nil when refused
@@ -96,10 +92,10 @@ func TestATokenIsWorthWhatItsGrantIsWorthNow(t *testing.T) {
 			t.Run(fmt.Sprint(name, " remembered=", remembered), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					m := newMemory()
-					l := m.addClient(home, merchant)
+					l := m.addClient(partner, merchant)
 					a := open(t, config(t, m))
 					run(t, a)
-					q := ask(l, home)
+					q := ask(l, partner)
 					q.Audience = public + "/v1/accounts/" + string(merchant)
 					token, err := a.Issue(t.Context(), q)
 					if err != nil {

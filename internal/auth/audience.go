@@ -7,8 +7,8 @@ import (
 	"mooring/internal/fault"
 )
 
-// CodeInvalidTarget is the problem code for an audience that names no account
-// of this service (RFC 8707, section 2).
+// CodeInvalidTarget is the code for an audience that names no account of this
+// service (RFC 8707, section 2).
 const CodeInvalidTarget = "INVALID_TARGET"
 
 // documentedBase is where the documented API lives. Published shop plug-ins
@@ -56,10 +56,12 @@ func (a Audiences) Parse(audience string) (account.ID, error) {
 			return id, nil
 		}
 	}
-	return "", fault.Refused(fault.Problem{
+	refusal := fault.Refused(fault.Problem{
 		In: "body", Name: "audience", Path: "#/audience", Code: CodeInvalidTarget,
 		Message: "audience must be " + a.issuer + accountsPath + "{account id}",
 	})
+	refusal.Code = CodeInvalidTarget
+	return "", refusal
 }
 
 // parseUnder reads an audience whose base, apart from user info, must be
