@@ -16,7 +16,11 @@ type Provider struct {
 	PartnerEvents bool     // whether the documented partner endpoint takes its events
 	Sync          bool     // whether GET takes ?sync
 	Signup        Signup
-	Simulator     *Report // what the simulator answers for a pending test connection; nil when there is none
+	Events        map[string]string // what the events that the service itself records mean, for people, by name
+	Simulator     *Report           // what the simulator answers for a pending test connection; nil when there is none
+
+	example []byte
+	file    file
 }
 
 // Signup is how a provider takes applications.
@@ -41,3 +45,7 @@ type Report struct {
 	Event         string // name of the event to record
 	Configuration []byte // JSON object of what is in force; nil when not said
 }
+
+// Example is a signup that the provider would take, as a canonical JSON object
+// (RFC 8785): the first valid example of the file, {} when there is no body.
+func (p *Provider) Example() []byte { return p.example }

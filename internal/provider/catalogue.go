@@ -1,0 +1,108 @@
+package provider
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// Catalogue is every provider that the program knows. It does not change after
+// Load.
+type Catalogue struct {
+	providers []*Provider // by slug
+	names     map[string]*Provider
+}
+
+// Load reads all *.yaml files of each file system. The error names every
+// problem of every file, one to a line, as file:line:column: reason.
+func Load(fsys ...fs.FS) (*Catalogue, error) {
+	l := loader{taken: map[string]string{}}
+	for _, one := range fsys {
+		if err := l.load(one); err != nil {
+			return nil, err
+		}
+	}
+	if len(l.problems) > 0 {
+		return nil, l.problems.sorted()
+	}
+	c := &Catalogue{providers: l.providers, names: map[string]*Provider{}}
+	slices.SortFunc(c.providers, func(a, b *Provider) int { return strings.Compare(a.Slug, b.Slug) })
+	for _, p := range c.providers {
+		for _, name := range append([]string{p.Slug}, p.Aliases...) {
+			c.names[name] = p
+		}
+	}
+	return c, nil
+}
+
+// Get finds a provider by its slug.
+func (c *Catalogue) Get(slug string) (*Provider, bool) {
+	if p, ok := c.names[slug]; ok && p.Slug == slug {
+		return p, true
+	}
+	return nil, false
+}
+
+// Resolve finds a provider by its slug or by an alias.
+func (c *Catalogue) Resolve(name string) (*Provider, bool) {
+	p, ok := c.names[name]
+	return p, ok
+}
+
+// All is every provider, by slug.
+func (c *Catalogue) All() []*Provider { return slices.Clone(c.providers) }
+
+// loader collects files until all of them are known to agree.
+type loader struct {
+	providers []*Provider
+	problems  problems
+	taken     map[string]string // what names stand for already, and in which file
+}
+
+func (l *loader) load(fsys fs.FS) error {
+	names, err := fs.Glob(fsys, "*.yaml")
+	if err != nil {
+		return fmt.Errorf("list the provider files: %w", err)
+	}
+	for _, name := range names {
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return fmt.Errorf("read a provider file: %w", err)
+		}
+		f, d := readFile(name, data)
+		if len(d.problems) == 0 {
+			l.claim(f, d)
+		}
+		if len(d.problems) == 0 {
+			l.providers = append(l.providers, f.provider())
+		}
+		l.problems = append(l.problems, d.problems...)
+	}
+	return nil
+}
+
+// claim takes the names that must not mean two things: those of connections,
+// operations and schemas.
+func (l *loader) claim(f file, d *document) {
+	take := func(at, kind, name string) {
+		if other, ok := l.taken[kind+name]; ok {
+			d.refuse(at, "the %s %q is taken by %s", kind, name, other)
+			return
+		}
+		l.taken[kind+name] = d.name
+	}
+	take("/slug", "name", f.Slug)
+	for i, alias := range f.Aliases {
+		take(fmt.Sprintf("/aliases/%d", i), "name", alias)
+	}
+	take("/prefix", "prefix", f.Prefix)
+	for _, method := range methods {
+		if o, ok := f.Operations[method]; ok {
+			take(pointerTo("operations", method, "id"), "operation", o.ID)
+		}
+	}
+}
+
+// methods are the HTTP methods that a file may have operations for.
+var methods = []string{"get", "post", "put"}

@@ -1,0 +1,12 @@
+// Package providers is the payment providers as data: one file for each, read
+// by the catalogue in internal/provider.
+//
+// It owns the YAML files beside it and nothing else. It must never hold code.
+package providers
+
+import "embed"
+
+// FS holds the provider files.
+//
+//go:embed *.yaml
+var FS embed.FS
