@@ -69,15 +69,15 @@ func TestEveryOperationListsTheStatusesThatFollowFromItsDescription(t *testing.T
 	}
 }
 
-func TestEveryWriteTakesAnIdempotencyKey(t *testing.T) {
+func TestEveryWriteTakesAnIdempotencyKeyAndAPreference(t *testing.T) {
 	doc := assemble(t)
 	for _, op := range doc.Operations() {
 		writes := op.Method != "GET" && !asks(op, "basic")
 		if hasParameter(op, "Idempotency-Key") != writes {
 			t.Errorf("%s: Idempotency-Key is for writes, and for each of them", op.ID)
 		}
-		if takes := hasParameter(op, "Prefer"); takes != (writes && op.Body != nil) {
-			t.Errorf("%s: Prefer is for writes with a body, and for each of them", op.ID)
+		if hasParameter(op, "Prefer") != writes {
+			t.Errorf("%s: Prefer is for writes, and for each of them", op.ID)
 		}
 		ok := doc.Resolve(object(op.Raw, "responses", "200"))
 		if writes && object(ok, "headers", "Idempotent-Replayed") == nil {

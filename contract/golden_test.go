@@ -4,12 +4,15 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"mooring/contract"
 	"mooring/internal/gate"
+	"mooring/internal/provider"
+	"mooring/providers"
 )
 
 var update = flag.Bool("update", false, "write the files in docs that are made from the contract")
@@ -17,10 +20,15 @@ var update = flag.Bool("update", false, "write the files in docs that are made f
 // publishedURL is the base of the addresses in generated documents.
 const publishedURL = "https://mooring.example.com"
 
-// assemble is the whole contract, as the server executes it.
+// assemble is the whole contract, as the server executes it: the files beside
+// this test and what follows from the provider files.
 func assemble(t *testing.T) *gate.Document {
 	t.Helper()
-	doc, err := gate.Assemble(contract.FS)
+	catalogue, err := provider.Load(providers.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := gate.Assemble(contract.FS, catalogue.Contract())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +56,7 @@ func golden(t *testing.T, name string, got []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s is stale; run go test ./contract -update (-kept +generated):\n%s", name, diff)
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("%s is stale; run go test ./contract -update (-kept +generated):\n%.4000s", name, diff)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"mooring/internal/account"
 	"mooring/internal/gate"
 )
 
@@ -59,19 +58,18 @@ func access(op *gate.Operation) string {
 	if len(scopes) > 0 {
 		ways = append(ways, "an access token with the scope "+strings.Join(scopes, " or "))
 	}
-	return strings.Join(ways, ", or ") + "." + kinds(op.Callers)
+	return strings.Join(ways, ", or ") + "." + kinds(op)
 }
 
-func kinds(callers []account.Kind) string {
-	if len(callers) == 0 {
+// kinds says whose token is taken, when not everybody's is.
+func kinds(op *gate.Operation) string {
+	if len(op.Callers) == 0 {
 		return ""
 	}
-	names := map[account.Kind]string{
-		account.KindPlatform: "the platform", account.KindPartner: "a partner", account.KindMerchant: "a merchant",
-	}
+	names := map[string]string{"platform": "the platform", "partner": "a partner", "merchant": "a merchant"}
 	var all []string
-	for _, kind := range callers {
-		all = append(all, names[kind])
+	for _, kind := range op.Callers {
+		all = append(all, names[string(kind)])
 	}
 	return " The token must be that of " + strings.Join(all, " or ") + "."
 }

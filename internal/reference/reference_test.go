@@ -10,7 +10,9 @@ import (
 
 	"mooring/contract"
 	"mooring/internal/gate"
+	"mooring/internal/provider"
 	"mooring/internal/reference"
+	"mooring/providers"
 )
 
 const base = "http://127.0.0.1:8080"
@@ -287,7 +289,11 @@ func indent(s, by string) string {
 // whole is the contract as the server executes it.
 func whole(t *testing.T) *gate.Document {
 	t.Helper()
-	doc, err := gate.Assemble(contract.FS)
+	catalogue, err := provider.Load(providers.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := gate.Assemble(contract.FS, catalogue.Contract())
 	if err != nil {
 		t.Fatal(err)
 	}
