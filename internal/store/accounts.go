@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+)
+
+const accountColumns = `id, kind, owner, company, created_at, created_by`
+
+var (
+	accountSeen = reads(`SELECT ` + accountColumns + ` FROM account
+		WHERE id = $1 AND ($2 OR owner = $3)`)
+
+	accountPlain = reads(`SELECT ` + accountColumns + ` FROM account WHERE id = $1`)
+
+	accountsOfBatch = batches(
+		`SELECT `+accountColumns+` FROM account WHERE id = $1`,
+		`SELECT `+accountColumns+` FROM account WHERE id IN (SELECT * FROM unnest($1::text[]))`)
+
+	accountTaken = writes(`SELECT id FROM account WHERE id = $1`)
+
+	accountAdded = writes(`INSERT INTO account (` + accountColumns + `) VALUES ($1, $2, $3, $4, $5, $6)`)
+)
+
+// Account finds an account that the caller's covers or owns; Missing otherwise.
+func (s *Store) Account(ctx context.Context, caller auth.Caller, id account.ID) (account.Account, error) {
+	var found *account.Account
+	err := s.lookup(ctx, accountSeen, intoAccount(&found), id, caller.Covers(id), caller.Account)
+	if err != nil {
+		return account.Account{}, err
+	}
+	if found == nil {
+		return account.Account{}, fault.Missing()
+	}
+	return *found, nil
+}
+
+// CreateAccount adds an account. It is a Conflict when the id is taken, and
+// Missing when its owner is.
+func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
+	company, err := json.Marshal(a.Company)
+	if err != nil {
+		return fmt.Errorf("encode the company of an account: %w", err)
+	}
+	return s.transact(ctx, func(ctx context.Context, t *tx) error {
+		if taken, err := t.exists(ctx, accountTaken, a.ID); err != nil {
+			return err
+		} else if taken {
+			return fault.New(fault.Conflict, fault.CodeConflict, "the account exists already")
+		}
+		if a.Owner != "" {
+			if there, err := t.exists(ctx, accountTaken, a.Owner); err != nil {
+				return err
+			} else if !there {
+				return fault.Missing().Because(fmt.Errorf("there is no account %s to own %s", a.Owner, a.ID))
+			}
+		}
+		if _, err := t.change(ctx, accountAdded, a.ID, a.Kind, named(string(a.Owner)), string(company),
+			micros(a.CreatedAt), a.CreatedBy); err != nil {
+			return err
+		}
+		return t.moveEpoch(ctx)
+	})
+}
+
+// exists says whether a query has a row.
+func (t *tx) exists(ctx context.Context, st *statement, args ...any) (bool, error) {
+	found := false
+	err := t.load(ctx, st, func(row) error { found = true; return nil }, args...)
+	return found, err
+}
+
+func intoAccount(found **account.Account) func(row) error {
+	return func(r row) error {
+		a, err := scanAccount(r)
+		*found = &a
+		return err
+	}
+}
+
+func scanAccount(r row) (account.Account, error) {
+	var (
+		a       account.Account
+		owner   sql.NullString
+		company []byte
+		created sql.NullInt64
+	)
+	if err := r.Scan(&a.ID, &a.Kind, &owner, &company, &created, &a.CreatedBy); err != nil {
+		return a, err
+	}
+	a.Owner, a.CreatedAt = account.ID(owner.String), instant(created)
+	if err := json.Unmarshal(company, &a.Company); err != nil {
+		return a, fmt.Errorf("decode the company of account %s: %w", a.ID, err)
+	}
+	return a, nil
+}

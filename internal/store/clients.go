@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+)
+
+const (
+	clientColumns = `account, id, name, disabled, created_at, created_by`
+	secretColumns = `id, hash, created_at, expires_at`
+	grantColumns  = `id, audience, scopes`
+)
+
+var (
+	clientPlain = reads(`SELECT ` + clientColumns + ` FROM client WHERE id = $1`)
+
+	secretsOfClient = reads(`SELECT ` + secretColumns + ` FROM client_secret
+		WHERE account = $1 AND client = $2 ORDER BY created_at, id`)
+
+	grantsOfClient = reads(`SELECT ` + grantColumns + ` FROM client_grant
+		WHERE account = $1 AND client = $2 ORDER BY id`)
+
+	// A client may act while it is enabled and has a grant for the account
+	// that its token is for.
+	clientsOfBatch = batches(
+		`SELECT c.id, g.audience FROM client AS c
+		JOIN client_grant AS g ON g.account = c.account AND g.client = c.id
+		WHERE NOT c.disabled AND c.id = $1 AND g.audience = $2`,
+		`SELECT c.id, g.audience FROM client AS c
+		JOIN client_grant AS g ON g.account = c.account AND g.client = c.id
+		WHERE NOT c.disabled AND (c.id, g.audience) IN (
+			SELECT u.client::uuid, u.audience FROM unnest($1::text[], $2::text[]) AS u (client, audience))`)
+
+	clientTaken = writes(`SELECT id FROM client WHERE id = $1`)
+
+	clientAdded = writes(`INSERT INTO client (` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6)`)
+
+	secretAdded = writes(`INSERT INTO client_secret (account, client, ` + secretColumns + `)
+		VALUES ($1, $2, $3, $4, $5, $6)`)
+
+	grantAdded = writes(`INSERT INTO client_grant (account, client, ` + grantColumns + `)
+		VALUES ($1, $2, $3, $4, $5)`)
+)
+
+// CreateClient adds a client with its secrets and grants. All ids are UUIDs.
+// It is a Conflict when the id is taken, and Missing when the account is not
+// there.
+func (s *Store) CreateClient(ctx context.Context, c auth.Client) error {
+	if err := checkClientIDs(c); err != nil {
+		return err
+	}
+	return s.transact(ctx, func(ctx context.Context, t *tx) error {
+		if there, err := t.exists(ctx, accountTaken, c.Account); err != nil {
+			return err
+		} else if !there {
+			return fault.Missing()
+		}
+		if taken, err := t.exists(ctx, clientTaken, c.ID); err != nil {
+			return err
+		} else if taken {
+			return fault.New(fault.Conflict, fault.CodeConflict, "the client exists already")
+		}
+		return t.addClient(ctx, c)
+	})
+}
+
+func checkClientIDs(c auth.Client) error {
+	if !isID(c.ID) {
+		return errors.New("the id of a client must be a UUID in lower case")
+	}
+	for _, secret := range c.Secrets {
+		if !isID(secret.ID) {
+			return fmt.Errorf("a secret of client %s has an id that is not a UUID in lower case", c.ID)
+		}
+	}
+	for _, grant := range c.Grants {
+		if !isID(grant.ID) {
+			return fmt.Errorf("a grant of client %s has an id that is not a UUID in lower case", c.ID)
+		}
+	}
+	return nil
+}
+
+func (t *tx) addClient(ctx context.Context, c auth.Client) error {
+	if _, err := t.change(ctx, clientAdded, c.Account, c.ID, c.Name, c.Disabled, micros(c.CreatedAt), c.CreatedBy); err != nil {
+		return err
+	}
+	for _, secret := range c.Secrets {
+		if _, err := t.change(ctx, secretAdded, c.Account, c.ID, secret.ID, blob(secret.Hash),
+			micros(secret.CreatedAt), micros(secret.ExpiresAt)); err != nil {
+			return err
+		}
+	}
+	for _, grant := range c.Grants {
+		if _, err := t.change(ctx, grantAdded, c.Account, c.ID, grant.ID, grant.Audience, grant.Scopes.String()); err != nil {
+			return err
+		}
+	}
+	return t.moveEpoch(ctx)
+}
+
+// Client finds a client with its secrets, oldest first, its grants, and the
+// account it belongs to; Missing when there is none.
+func (s *Store) Client(ctx context.Context, clientID string) (auth.Client, account.Account, error) {
+	var (
+		client *auth.Client
+		owner  *account.Account
+	)
+	if !isID(clientID) {
+		return auth.Client{}, account.Account{}, fault.Missing()
+	}
+	err := s.snapshot(ctx, func(t *tx) error {
+		client = nil
+		if err := t.load(ctx, clientPlain, intoClient(&client), clientID); err != nil || client == nil {
+			return err
+		}
+		if err := t.load(ctx, secretsOfClient, intoSecrets(client), client.Account, clientID); err != nil {
+			return err
+		}
+		if err := t.load(ctx, grantsOfClient, intoGrants(client), client.Account, clientID); err != nil {
+			return err
+		}
+		return t.load(ctx, accountPlain, intoAccount(&owner), client.Account)
+	})
+	if err != nil {
+		return auth.Client{}, account.Account{}, err
+	}
+	if client == nil {
+		return auth.Client{}, account.Account{}, fault.Missing()
+	}
+	return *client, *owner, nil
+}
+
+func intoClient(found **auth.Client) func(row) error {
+	return func(r row) error {
+		var (
+			c       auth.Client
+			created sql.NullInt64
+		)
+		err := r.Scan(&c.Account, &c.ID, &c.Name, &c.Disabled, &created, &c.CreatedBy)
+		c.CreatedAt = instant(created)
+		*found = &c
+		return err
+	}
+}
+
+func intoSecrets(c *auth.Client) func(row) error {
+	return func(r row) error {
+		var (
+			secret           auth.SecretHash
+			created, expires sql.NullInt64
+		)
+		err := r.Scan(&secret.ID, &secret.Hash, &created, &expires)
+		secret.CreatedAt, secret.ExpiresAt = instant(created), instant(expires)
+		c.Secrets = append(c.Secrets, secret)
+		return err
+	}
+}
+
+func intoGrants(c *auth.Client) func(row) error {
+	return func(r row) error {
+		var (
+			grant  auth.Grant
+			scopes string
+		)
+		err := r.Scan(&grant.ID, &grant.Audience, &scopes)
+		grant.Scopes = auth.ParseScopes(scopes)
+		c.Grants = append(c.Grants, grant)
+		return err
+	}
+}

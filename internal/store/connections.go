@@ -1,0 +1,154 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/connection"
+	"mooring/internal/fault"
+)
+
+const (
+	identityColumns = `account, provider`
+	// historyColumns move with the history, the others stay as they were made.
+	historyColumns    = `schema, status, configuration, metadata, updated_at, last_seq, last_event_at, occurred_at, last_signup`
+	connectionColumns = identityColumns + `, created_at, created_by, ` + historyColumns
+)
+
+var (
+	// The account in the inner query is the table; the caller sees the
+	// connection when it covers the account ($3) or owns it ($4).
+	connectionSeen = reads(`SELECT ` + connectionColumns + ` FROM connection
+		WHERE account = $1 AND provider = $2
+		AND ($3 OR EXISTS (SELECT 1 FROM account AS a WHERE a.id = $1 AND a.owner = $4))`)
+
+	// Sorted, so that two batches lock rows in one order and never wait in a circle.
+	connectionsOfBatch = batches(
+		`SELECT `+connectionColumns+` FROM connection WHERE account = $1 AND provider = $2`,
+		`SELECT `+connectionColumns+` FROM connection
+		WHERE (account, provider) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+		ORDER BY account, provider FOR UPDATE`)
+
+	connectionAdded = batches(
+		`INSERT INTO connection (`+connectionColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		`INSERT INTO connection (`+connectionColumns+`)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::text[],
+			$8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])`)
+
+	connectionMoved = batches(
+		`UPDATE connection SET schema = $3, status = $4, configuration = $5, metadata = $6, updated_at = $7,
+			last_seq = $8, last_event_at = $9, occurred_at = $10, last_signup = $11
+		WHERE account = $1 AND provider = $2`,
+		`UPDATE connection AS c SET schema = u.schema, status = u.status, configuration = u.configuration,
+			metadata = u.metadata, updated_at = u.updated_at, last_seq = u.last_seq, last_event_at = u.last_event_at,
+			occurred_at = u.occurred_at, last_signup = u.last_signup
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
+			$9::bigint[], $10::bigint[], $11::bigint[])
+			AS u (account, provider, schema, status, configuration, metadata, updated_at, last_seq, last_event_at,
+				occurred_at, last_signup)
+		WHERE c.account = u.account AND c.provider = u.provider`)
+)
+
+// place is the identity of a connection.
+type place struct {
+	account  account.ID
+	provider string
+}
+
+// Connection reads a whole connection, its signups and events oldest first,
+// all of one moment. It is Missing when there is none, or none that the caller
+// covers or owns.
+func (s *Store) Connection(ctx context.Context, caller auth.Caller, id account.ID, provider string) (*connection.Connection, error) {
+	var c *connection.Connection
+	err := s.snapshot(ctx, func(t *tx) error {
+		c = nil
+		if err := t.load(ctx, connectionSeen, intoConnection(&c),
+			id, provider, caller.Covers(id), caller.Account); err != nil || c == nil {
+			return err
+		}
+		c.Signups = make([]connection.Signup, 0, c.LastSignup)
+		c.Events = make([]connection.Event, 0, c.LastSeq)
+		if err := t.load(ctx, signupsAll, func(r row) error {
+			signup, err := scanSignup(r)
+			c.Signups = append(c.Signups, signup)
+			return err
+		}, id, provider); err != nil {
+			return err
+		}
+		return t.load(ctx, eventsAll, func(r row) error {
+			event, err := scanEvent(r)
+			c.Events = append(c.Events, event)
+			return err
+		}, id, provider)
+	})
+	if err == nil && c == nil {
+		err = fault.Missing()
+	}
+	return c, err
+}
+
+// head reads a connection without its signups and events.
+func (s *Store) head(ctx context.Context, caller auth.Caller, id account.ID, provider string) (*connection.Connection, error) {
+	var c *connection.Connection
+	err := s.lookup(ctx, connectionSeen, intoConnection(&c), id, provider, caller.Covers(id), caller.Account)
+	if err == nil && c == nil {
+		err = fault.Missing()
+	}
+	return c, err
+}
+
+func (p place) values() []any { return []any{string(p.account), p.provider} }
+
+// made is a whole new row, in the order of connectionColumns.
+func made(c *connection.Connection) []any {
+	return append([]any{string(c.Account), c.Provider, micros(c.CreatedAt), c.CreatedBy}, history(c)...)
+}
+
+// moved is a row that follows its history: its identity, then historyColumns.
+func moved(c *connection.Connection) []any {
+	return append([]any{string(c.Account), c.Provider}, history(c)...)
+}
+
+func history(c *connection.Connection) []any {
+	return []any{
+		c.Schema, string(c.Status), document(c.Configuration), document(c.Metadata), micros(c.UpdatedAt),
+		c.LastSeq, micros(c.LastEventAt), micros(c.OccurredAt), c.LastSignup,
+	}
+}
+
+func intoConnection(found **connection.Connection) func(row) error {
+	return func(r row) error {
+		c, err := scanConnection(r)
+		*found = c
+		return err
+	}
+}
+
+// scanConnection reads the columns of connectionColumns; after is what stands
+// behind them.
+func scanConnection(r row, after ...any) (*connection.Connection, error) {
+	var (
+		c                                  connection.Connection
+		created, updated, last, occurredAt sql.NullInt64
+	)
+	err := r.Scan(append([]any{
+		&c.Account, &c.Provider, &created, &c.CreatedBy, &c.Schema, &c.Status, &c.Configuration,
+		&c.Metadata, &updated, &c.LastSeq, &last, &occurredAt, &c.LastSignup,
+	}, after...)...)
+	c.CreatedAt, c.UpdatedAt = instant(created), instant(updated)
+	c.LastEventAt, c.OccurredAt = instant(last), instant(occurredAt)
+	return &c, err
+}
+
+// sameHead says whether two states of a connection would be one row.
+func sameHead(a, b *connection.Connection) bool {
+	return a.Schema == b.Schema && a.Status == b.Status &&
+		bytes.Equal(a.Configuration, b.Configuration) && (a.Configuration == nil) == (b.Configuration == nil) &&
+		bytes.Equal(a.Metadata, b.Metadata) && (a.Metadata == nil) == (b.Metadata == nil) &&
+		a.UpdatedAt.Equal(b.UpdatedAt) && a.LastSeq == b.LastSeq && a.LastEventAt.Equal(b.LastEventAt) &&
+		a.OccurredAt.Equal(b.OccurredAt) && a.LastSignup == b.LastSignup
+}

@@ -1,0 +1,286 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime"
+	"runtime/debug"
+	"slices"
+
+	"mooring/internal/account"
+	"mooring/internal/connection"
+	"mooring/internal/fault"
+)
+
+// ground is what the changes of a batch stand on: what was loaded, and what
+// earlier changes of the batch decided.
+type ground struct {
+	log      *slog.Logger
+	accounts map[account.ID]account.Account
+	clients  map[actor]bool
+	lines    map[place]*line
+	answers  map[scope]kept
+	fresh    []scope // keys of the answers that this batch gave, in order
+}
+
+// actor is a client acting for an account.
+type actor struct {
+	client  string
+	account account.ID
+}
+
+// line is one connection as the batch sees it: what is stored, and what the
+// changes so far made of it.
+type line struct {
+	place
+	stored  *connection.Connection // nil when there is none
+	head    *connection.Connection // nil when there is none yet; without signups and events
+	signups []connection.Signup    // what the batch added, after the stored ones if some change asked for them
+	events  []connection.Event     // likewise
+
+	oldSignups, oldEvents int // how many of them were stored before
+	external              map[string]connection.Event
+}
+
+func newGround(log *slog.Logger) *ground {
+	return &ground{
+		log:      log,
+		accounts: map[account.ID]account.Account{},
+		clients:  map[actor]bool{},
+		lines:    map[place]*line{},
+		answers:  map[scope]kept{},
+	}
+}
+
+func (g *ground) line(p place) *line {
+	l := g.lines[p]
+	if l == nil {
+		l = &line{place: p, external: map[string]connection.Event{}}
+		g.lines[p] = l
+	}
+	return l
+}
+
+func (g *ground) scanConnection(r row) error {
+	c, err := scanConnection(r)
+	if err == nil {
+		l := g.line(place{c.Account, c.Provider})
+		l.stored, l.head = c, c
+	}
+	return err
+}
+
+func (g *ground) scanSignup(r row) error {
+	var p place
+	s, err := scanSignup(r, &p.account, &p.provider)
+	l := g.line(p)
+	l.signups = append(l.signups, s)
+	l.oldSignups++
+	return err
+}
+
+func (g *ground) scanEvent(r row) error {
+	var p place
+	e, err := scanEvent(r, &p.account, &p.provider)
+	l := g.line(p)
+	l.events = append(l.events, e)
+	l.oldEvents++
+	return err
+}
+
+func (g *ground) scanDuplicate(r row) error {
+	var p place
+	e, err := scanEvent(r, &p.account, &p.provider)
+	g.line(p).external[e.ExternalID] = e
+	return err
+}
+
+func (g *ground) scanAccount(r row) error {
+	a, err := scanAccount(r)
+	g.accounts[a.ID] = a
+	return err
+}
+
+func (g *ground) scanClient(r row) error {
+	var a actor
+	err := r.Scan(&a.client, &a.account)
+	g.clients[a] = true
+	return err
+}
+
+func (g *ground) scanAnswer(r row) error {
+	k, a, err := scanAnswer(r)
+	g.answers[k] = a
+	return err
+}
+
+// decide lets one change decide on what the earlier ones left, and takes its
+// decision in. An error leaves everything as it was.
+func (g *ground) decide(j *job) (Answer, error) {
+	c := j.change
+	acc, err := g.authorise(c)
+	if err != nil {
+		return Answer{}, err
+	}
+	if c.Key != nil {
+		if a, ok := g.answers[j.scope()]; ok {
+			return replay(a, c.Key.Fingerprint)
+		}
+	}
+	l := g.line(place{c.Account, c.Provider})
+	d, err := g.run(c.Decide, l.found(acc, c))
+	if err != nil {
+		return Answer{}, err
+	}
+	if err := l.take(c, d.Connection); err != nil {
+		return Answer{}, err
+	}
+	if c.Key != nil {
+		g.answers[j.scope()] = kept{fingerprint: c.Key.Fingerprint, answer: d.Answer}
+		g.fresh = append(g.fresh, j.scope())
+	}
+	return d.Answer, nil
+}
+
+// authorise re-checks, inside the transaction, what the gate checked before
+// it: nobody acts on a right that was taken away meanwhile.
+func (g *ground) authorise(c Change) (account.Account, error) {
+	if !g.clients[actor{c.Caller.Client, c.Caller.Account}] {
+		return account.Account{}, fault.Denied(errors.New("the client is disabled, gone, or has no grant for the account any more"))
+	}
+	acc, ok := g.accounts[c.Account]
+	if !ok || !mayWrite(c, acc) {
+		return account.Account{}, fault.Missing()
+	}
+	return acc, nil
+}
+
+// mayWrite says whether the first account of the path is the caller's to name,
+// and the account itself that one's to write.
+func mayWrite(c Change, acc account.Account) bool {
+	if c.Owner == "" {
+		return c.Caller.Covers(acc.ID)
+	}
+	platform := c.Owner.IsPlatform() && c.Owner.World() == acc.ID.World()
+	return c.Caller.Covers(c.Owner) && (acc.Owner == c.Owner || platform)
+}
+
+// replay gives a kept answer again, if the request is the same.
+func replay(a kept, fingerprint []byte) (Answer, error) {
+	if !bytes.Equal(a.fingerprint, fingerprint) {
+		return Answer{}, keyReused()
+	}
+	return Answer{Header: maps.Clone(a.answer.Header), Body: slices.Clone(a.answer.Body), Replayed: true}, nil
+}
+
+// run calls a decision and turns its panic into an error of this change alone.
+func (g *ground) run(decide func(Found) (Decision, error), f Found) (d Decision, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a decision panicked with a %T", p)
+			// The text of a runtime error holds no data of a request; any other may.
+			if known, ok := p.(runtime.Error); ok {
+				err = fmt.Errorf("a decision panicked: %w", known)
+			}
+			g.log.Error("a decision panicked", "cause", err, "stack", string(debug.Stack()))
+		}
+	}()
+	return decide(f)
+}
+
+// found is the copy that a decision gets.
+func (l *line) found(acc account.Account, c Change) Found {
+	f := Found{Account: acc}
+	if e, ok := l.external[c.ExternalID]; ok && c.ExternalID != "" {
+		f.Duplicate = &e
+	}
+	switch {
+	case l.head == nil:
+	case c.Whole:
+		f.Connection = clone(l.head, l.signups, l.events)
+	default:
+		f.Connection = clone(l.head, nil, nil)
+	}
+	return f
+}
+
+// take makes a decision the new state of the connection, after checking that
+// it only adds to the history.
+func (l *line) take(c Change, decided *connection.Connection) error {
+	if decided == nil {
+		return nil
+	}
+	if decided.Account != l.account || decided.Provider != l.provider {
+		return errors.New("a decision returned another connection")
+	}
+	var seq, signup int64
+	if l.head != nil {
+		seq, signup = l.head.LastSeq, l.head.LastSignup
+	}
+	events, err := l.newEvents(c, decided, seq)
+	if err != nil {
+		return err
+	}
+	signups, err := newSignups(decided, signup)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if e.ExternalID != "" {
+			l.external[e.ExternalID] = e
+		}
+	}
+	l.events, l.signups = append(l.events, events...), append(l.signups, signups...)
+	l.head = clone(decided, nil, nil)
+	return nil
+}
+
+// newEvents are the events that a decision added after number last. Their
+// numbers must be dense, and an external id must be the one asked for: only
+// that one is known to be free.
+func (l *line) newEvents(c Change, decided *connection.Connection, last int64) ([]connection.Event, error) {
+	var added []connection.Event
+	for _, e := range decided.Events {
+		if e.Seq <= last && len(added) == 0 {
+			continue
+		}
+		if e.Seq != last+1+int64(len(added)) {
+			return nil, errors.New("a decision numbered its events with gaps")
+		}
+		if !isID(e.ID) {
+			return nil, errors.New("a decision made an event whose id is not a UUID in lower case")
+		}
+		if _, taken := l.external[e.ExternalID]; e.ExternalID != "" && (taken || e.ExternalID != c.ExternalID) {
+			return nil, errors.New("a decision used an external id that it did not ask for, or that is taken")
+		}
+		added = append(added, e)
+	}
+	if decided.LastSeq != last+int64(len(added)) {
+		return nil, errors.New("a decision's last event number is not that of its newest event")
+	}
+	return added, nil
+}
+
+// newSignups are the signups that a decision added after number last.
+func newSignups(decided *connection.Connection, last int64) ([]connection.Signup, error) {
+	var added []connection.Signup
+	for _, s := range decided.Signups {
+		if s.Seq <= last && len(added) == 0 {
+			continue
+		}
+		if s.Seq != last+1+int64(len(added)) {
+			return nil, errors.New("a decision numbered its signups with gaps")
+		}
+		if !isID(s.ID) {
+			return nil, errors.New("a decision made a signup whose id is not a UUID in lower case")
+		}
+		added = append(added, s)
+	}
+	if decided.LastSignup != last+int64(len(added)) {
+		return nil, errors.New("a decision's last signup number is not that of its newest signup")
+	}
+	return added, nil
+}

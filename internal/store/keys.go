@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// SealedKey is a key as it rests: sealed by the key file, opened by nobody
+// here. Its purpose is "signing", "canary" or "fingerprint".
+type SealedKey struct {
+	ID, Purpose string
+	Sealed      []byte
+	CreatedAt   time.Time
+}
+
+var (
+	// Two nodes that start at the same moment may add the same key: the first stays.
+	keyAdded = writes(`INSERT INTO sealed_key (purpose, id, sealed, created_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (purpose, id) DO NOTHING`)
+
+	keysOfPurpose = reads(`SELECT purpose, id, sealed, created_at FROM sealed_key
+		WHERE purpose = $1 ORDER BY created_at, id`)
+
+	epochMoved = writes(`UPDATE epoch SET value = value + 1 WHERE id = 1`)
+
+	epochPlain = reads(`SELECT value FROM epoch WHERE id = 1`)
+)
+
+// AddKey keeps a sealed key, unless one with this purpose and id is kept
+// already.
+func (s *Store) AddKey(ctx context.Context, k SealedKey) error {
+	return s.transact(ctx, func(ctx context.Context, t *tx) error {
+		added, err := t.change(ctx, keyAdded, k.Purpose, k.ID, blob(k.Sealed), micros(k.CreatedAt))
+		if err != nil || added == 0 {
+			return err
+		}
+		return t.moveEpoch(ctx)
+	})
+}
+
+// Keys lists the sealed keys of a purpose, oldest first.
+func (s *Store) Keys(ctx context.Context, purpose string) ([]SealedKey, error) {
+	var keys []SealedKey
+	err := s.lookup(ctx, keysOfPurpose, func(r row) error {
+		var (
+			k       SealedKey
+			created sql.NullInt64
+		)
+		err := r.Scan(&k.Purpose, &k.ID, &k.Sealed, &created)
+		k.CreatedAt = instant(created)
+		keys = append(keys, k)
+		return err
+	}, purpose)
+	return keys, err
+}
+
+// Epoch is a number that moves with every change of accounts, clients, grants
+// and keys, on whichever node it was made.
+func (s *Store) Epoch(ctx context.Context) (int64, error) {
+	var epoch int64
+	err := s.lookup(ctx, epochPlain, func(r row) error { return r.Scan(&epoch) })
+	return epoch, err
+}
+
+func (t *tx) moveEpoch(ctx context.Context) error {
+	_, err := t.change(ctx, epochMoved)
+	return err
+}

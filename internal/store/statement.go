@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// statement is one constant SQL text. The few that a batch runs for many rows
+// have a second text, which takes the rows of all changes at once, as one
+// array per column, on an engine that can.
+type statement struct {
+	id   int
+	use  use
+	one  string // for one row; on both engines unless many is there
+	many string // for arrays of rows, in PostgreSQL; "" when one serves
+}
+
+// use says which connections prepare a statement.
+type use uint8
+
+const (
+	reading use = iota
+	writing
+)
+
+// statements are all there are, in the order of their ids.
+var statements []*statement
+
+func define(u use, one, many string) *statement {
+	st := &statement{id: len(statements), use: u, one: one, many: many}
+	statements = append(statements, st)
+	return st
+}
+
+// reads defines a statement for the read-only connections.
+func reads(text string) *statement { return define(reading, text, "") }
+
+// writes defines a statement for the writing connections.
+func writes(text string) *statement { return define(writing, text, "") }
+
+// batches defines a statement that a batch runs for many rows.
+func batches(one, many string) *statement { return define(writing, one, many) }
+
+// text is what an engine is asked to prepare.
+func (st *statement) text(e engine) string {
+	if e.arrays() && st.many != "" {
+		return st.many
+	}
+	return st.one
+}
+
+// pool is a set of connections and the statements prepared on them.
+type pool struct {
+	db       *sql.DB
+	prepared []*sql.Stmt // by statement id; nil for those of the other use
+}
+
+func (p *pool) prepare(ctx context.Context, e engine, u use) error {
+	p.prepared = make([]*sql.Stmt, len(statements))
+	for _, st := range statements {
+		if st.use != u {
+			continue
+		}
+		stmt, err := p.db.PrepareContext(ctx, st.text(e))
+		if err != nil {
+			return fmt.Errorf("prepare %q: %w", st.text(e), err)
+		}
+		p.prepared[st.id] = stmt
+	}
+	return nil
+}
+
+func (p *pool) close() error {
+	var errs []error
+	for _, stmt := range p.prepared {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	return errors.Join(append(errs, p.db.Close())...)
+}
+
+// query runs a reading statement outside a transaction.
+func (p *pool) query(ctx context.Context, st *statement, args ...any) (*sql.Rows, error) {
+	return p.prepared[st.id].QueryContext(ctx, args...)
+}
+
+// row is what a scanning function reads one row from.
+type row interface{ Scan(dest ...any) error }
+
+// each hands every row to scan, and closes rows.
+func each(rows *sql.Rows, err error, scan func(row) error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

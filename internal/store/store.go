@@ -1,0 +1,191 @@
+// Package store is where everything that outlives a request is kept: all SQL,
+// for SQLite and for PostgreSQL, and the migrations of both.
+//
+// It promises that what it acknowledged is on disk; that a write happens
+// whole, with its idempotency record, or not at all; that writes to one
+// connection follow one another and none is lost; and that no account sees
+// another's rows. It must never decide a rule of the domain: decisions come in
+// as pure functions and may be run more than once. No SQL of it reads a clock.
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mooring/internal/fault"
+)
+
+// Config says where the data is. Exactly one of DataDir and Database is
+// needed; Database wins.
+type Config struct {
+	DataDir  string           // directory of the SQLite file; made with mode 0700 when it does not exist
+	Database string           // postgres:// URL
+	Now      func() time.Time // the age of idempotency records; nil means time.Now
+	Log      *slog.Logger     // nil means silence
+}
+
+// Store is an open database. All methods may be called at the same time.
+type Store struct {
+	engine      engine
+	write, read *pool
+	now         func() time.Time
+	log         *slog.Logger
+
+	gate       sync.RWMutex // held for reading while a change is queued, for writing to close the queues
+	closed     bool
+	committers []*committer
+	running    sync.WaitGroup
+	stopChores context.CancelFunc
+
+	commits atomic.Int64          // how many transactions were committed
+	failure atomic.Pointer[error] // why the store stopped for good; nil while it is sound
+}
+
+// tuning is what only tests change.
+type tuning struct {
+	queue int                                     // how many changes wait for one committer
+	batch int                                     // how many changes share one transaction
+	wrap  func(driver.Connector) driver.Connector // stands between the store and its driver
+}
+
+var standard = tuning{
+	queue: 1024,
+	batch: 512,
+	wrap:  func(c driver.Connector) driver.Connector { return c },
+}
+
+// Open checks that the database is safe to use, brings its schema up to date
+// and starts the committers. An error is one sentence that says what to do.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	return open(ctx, cfg, standard)
+}
+
+func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
+	s := &Store{now: cfg.Now, log: cfg.Log}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case cfg.Database != "":
+		s.engine = &postgres{url: cfg.Database}
+	case cfg.DataDir != "":
+		s.engine = &sqlite{dir: cfg.DataDir}
+	default:
+		return nil, errors.New("no place for the data was given: name a data directory or a postgres:// URL")
+	}
+	if err := s.connect(ctx, tune.wrap); err != nil {
+		_ = s.disconnect() // the first failure is the one to tell
+		return nil, err
+	}
+	s.start(tune)
+	return s, nil
+}
+
+// connect opens both pools, migrates and prepares every statement.
+func (s *Store) connect(ctx context.Context, wrap func(driver.Connector) driver.Connector) error {
+	write, read, err := s.engine.open(ctx, wrap)
+	if err != nil {
+		return err
+	}
+	s.write, s.read = &pool{db: write}, &pool{db: read}
+	if err := write.PingContext(ctx); err != nil {
+		return err
+	}
+	if err := migrate(ctx, s.engine, write, s.log); err != nil {
+		return err
+	}
+	if err := read.PingContext(ctx); err != nil {
+		return err
+	}
+	if err := s.write.prepare(ctx, s.engine, writing); err != nil {
+		return err
+	}
+	return s.read.prepare(ctx, s.engine, reading)
+}
+
+func (s *Store) start(tune tuning) {
+	for range s.engine.committers() {
+		c := &committer{store: s, queue: make(chan *job, tune.queue), batch: tune.batch}
+		s.committers = append(s.committers, c)
+		s.running.Go(c.run)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopChores = cancel
+	s.running.Go(func() { s.engine.chores(ctx, s) })
+}
+
+// Close finishes the writes that were accepted, refuses new ones, and leaves
+// the database. It returns when everything acknowledged is in its final place.
+func (s *Store) Close() error {
+	s.gate.Lock()
+	if s.closed {
+		s.gate.Unlock()
+		return nil
+	}
+	s.closed = true
+	for _, c := range s.committers {
+		close(c.queue)
+	}
+	s.gate.Unlock()
+	s.stopChores()
+	s.running.Wait()
+	return s.disconnect()
+}
+
+func (s *Store) disconnect() error {
+	return s.engine.close(s.read, s.write, s.failure.Load() == nil)
+}
+
+// Ping says whether the store can take writes: nothing broke it, and the
+// database answers on both pools.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.sound(); err != nil {
+		return err
+	}
+	if err := s.read.db.PingContext(ctx); err != nil {
+		return unavailable("the database does not answer", err)
+	}
+	if err := s.write.db.PingContext(ctx); err != nil {
+		return unavailable("the database does not answer", err)
+	}
+	return nil
+}
+
+// Engine is "sqlite" or "postgres".
+func (s *Store) Engine() string { return s.engine.name() }
+
+// fail stops the store for good: after a failed sync nobody knows what the
+// disk holds, and only a restart, which reads it again, can tell.
+func (s *Store) fail(cause error) {
+	if s.failure.CompareAndSwap(nil, &cause) {
+		s.log.Error("the store stopped: the storage failed; restart to recover what it holds", "cause", cause)
+	}
+}
+
+// sound is the refusal of a store that has stopped or is closed.
+func (s *Store) sound() error {
+	if cause := s.failure.Load(); cause != nil {
+		return unavailable("the storage failed; the service must be restarted", *cause)
+	}
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		return unavailable("the service is stopping", nil)
+	}
+	return nil
+}
+
+// unavailable is the answer when trying again later may help.
+func unavailable(message string, cause error) *fault.Fault {
+	f := fault.New(fault.Unavailable, fault.CodeUnavailable, "%s", message).Because(cause)
+	f.RetryAfter = time.Second
+	return f
+}

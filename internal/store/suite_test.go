@@ -1,0 +1,373 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/connection"
+	"mooring/internal/fault"
+)
+
+var errNoSignup = errors.New("nothing was signed up")
+
+func TestSQLite(t *testing.T)   { suite(t, newSQLite) }
+func TestPostgres(t *testing.T) { suite(t, newPostgres) }
+
+// suite holds a store to its promises, whatever the engine.
+func suite(t *testing.T, d door) {
+	for name, test := range map[string]func(*testing.T, door){
+		"what is written comes back":                               testRoundTrip,
+		"absent and empty stay apart":                              testAbsentAndEmpty,
+		"events are read in pages":                                 testEventPages,
+		"a signup is found by its token":                           testSignupByToken,
+		"an account shows itself to those it concerns":             testAccountVisibility,
+		"a connection shows itself to those it concerns":           testConnectionVisibility,
+		"a client comes back with its secrets, grants and account": testClient,
+		"an account and a client are made once":                    testMadeOnce,
+		"the epoch moves with accounts, clients and keys":          testEpoch,
+		"the first key of a name stays":                            testKeys,
+		"a write needs ownership":                                  testWriteOwnership,
+		"a write needs an enabled client with a grant":             testWriteClient,
+		"changes of one batch fold in order":                       testFoldInBatch,
+		"a whole and a partial change share a batch":               testWholeInBatch,
+		"a refusal fails alone":                                    testRefusalAlone,
+		"a panic fails alone":                                      testPanicAlone,
+		"a change that the database refuses fails alone":           testGuiltyAlone,
+		"a decision gets its own copy":                             testOwnCopy,
+		"a decision that breaks the history is refused":            testBadDecisions,
+		"a decision that changes nothing writes nothing":           testNothingWritten,
+		"many writers number events densely":                       testDenseNumbers,
+		"an external id is taken once":                             testExternalOnce,
+		"a key gives one effect and one answer":                    testKeyStorm,
+		"a key with another request is refused":                    testKeyReused,
+		"a key belongs to one caller, operation and path":          testKeyScope,
+		"a refusal is not kept under the key":                      testRefusalNotKept,
+		"a key does not open another's answer":                     testKeyAfterOwnership,
+		"old answers are swept in small steps":                     testSweep,
+		"a full queue refuses at once":                             testQueueFull,
+		"closing finishes what was accepted and refuses the rest":  testCloseDrains,
+		"a caller that leaves does not undo its write":             testCallerLeaves,
+		"what was written outlives the store":                      testReopen,
+		"the store says that it is ready":                          testPing,
+		"status and events are read at one moment":                 testSnapshot,
+		"a batch of many connections lands whole":                  testManyConnections,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, d) })
+	}
+}
+
+func testRoundTrip(t *testing.T, d door) {
+	s := signed(t, d)
+	description := "godkänd ✓"
+	in := connection.NewEvent{
+		Status: connection.Enabled, Name: "approved", Description: &description,
+		Metadata: []byte(`{"a":1}`), ExternalID: "e-1", OccurredAt: noon.Add(-time.Hour), Reason: "by hand",
+	}
+	change := posting(in)
+	decide := change.Decide
+	change.Decide = func(f Found) (Decision, error) {
+		f.Connection.Configuration = []byte(`{"id":"m"}`)
+		f.Connection.Metadata = []byte(`{}`)
+		return decide(f)
+	}
+	mustChange(t, s, change)
+
+	got := whole(t, s)
+	if len(got.Events) != 2 || len(got.Signups) != 1 {
+		t.Fatalf("got %d events and %d signups, want 2 and 1", len(got.Events), len(got.Signups))
+	}
+	want := &connection.Connection{
+		Account: merchantID, Provider: "vipps", Schema: 3, Status: connection.Enabled,
+		Configuration: []byte(`{"id":"m"}`), Metadata: []byte(`{}`),
+		CreatedAt: noon, CreatedBy: merchant.Client, UpdatedAt: noon,
+		LastSeq: 2, LastEventAt: noon, OccurredAt: noon.Add(-time.Hour), LastSignup: 1,
+		Signups: []connection.Signup{{
+			Seq: 1, ID: got.Signups[0].ID, Key: "1", Data: []byte(`{"case_id":"x"}`), Token: got.Signups[0].Token,
+			Schema: 3, CreatedAt: noon, CreatedBy: merchant.Client, ExpiresAt: noon.Add(connection.SignupLife),
+		}},
+		Events: []connection.Event{
+			{
+				Seq: 1, ID: got.Events[0].ID, Status: connection.Pending, Name: connection.SignupReceived,
+				CreatedAt: noon, CreatedBy: merchant.Client,
+			},
+			{
+				Seq: 2, ID: got.Events[1].ID, Status: connection.Enabled, Name: "approved", Description: &description,
+				Metadata: []byte(`{"a":1}`), CreatedAt: noon, CreatedBy: partner.Client,
+				ExternalID: "e-1", OccurredAt: noon.Add(-time.Hour), Reason: "by hand",
+			},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the connection came back different (-want +got):\n%s", diff)
+	}
+	if at := got.CreatedAt; at.Location() != time.UTC || at.UnixMicro() != noon.UnixMicro() {
+		t.Errorf("created_at came back as %v, want %v in UTC", at, noon)
+	}
+}
+
+func testAbsentAndEmpty(t *testing.T, d door) {
+	s := signed(t, d)
+	empty := ""
+	mustChange(t, s, posting(connection.NewEvent{Status: connection.Pending, Name: "absent"}))
+	mustChange(t, s, posting(connection.NewEvent{Status: connection.Pending, Name: "empty", Description: &empty, Metadata: []byte(`{}`)}))
+
+	c := whole(t, s)
+	if c.Configuration != nil || c.Metadata != nil {
+		t.Errorf("configuration and metadata that were never given came back as %q and %q", c.Configuration, c.Metadata)
+	}
+	if e := c.Events[1]; e.Description != nil || e.Metadata != nil {
+		t.Errorf("absent members came back as %v and %q", e.Description, e.Metadata)
+	}
+	if e := c.Events[2]; e.Description == nil || *e.Description != "" || string(e.Metadata) != `{}` {
+		t.Errorf("empty members came back as %v and %q", e.Description, e.Metadata)
+	}
+}
+
+func testEventPages(t *testing.T, d door) {
+	s := signed(t, d)
+	for range 6 {
+		mustChange(t, s, posting(enabled("step")))
+	}
+	var got []int64
+	for after := int64(0); ; {
+		page, err := s.Events(context.Background(), partner, merchantID, "vipps", after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			got = append(got, e.Seq)
+			after = e.Seq
+		}
+	}
+	if diff := cmp.Diff([]int64{1, 2, 3, 4, 5, 6, 7}, got); diff != "" {
+		t.Errorf("pages do not add up to the history (-want +got):\n%s", diff)
+	}
+	_, err := s.Events(context.Background(), partner, merchantID, "swish", 0, 3)
+	wantKind(t, err, fault.NotFound)
+}
+
+func testSignupByToken(t *testing.T, d door) {
+	s := signed(t, d)
+	want := whole(t, s)
+	head, signup, err := s.SignupByToken(context.Background(), want.Signups[0].Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.Signups[0], signup); diff != "" {
+		t.Errorf("the signup came back different (-want +got):\n%s", diff)
+	}
+	want.Signups, want.Events = nil, nil
+	if diff := cmp.Diff(want, head); diff != "" {
+		t.Errorf("the connection came back different (-want +got):\n%s", diff)
+	}
+	for _, token := range []string{"", "unknown", "\x00", "\xff"} {
+		_, _, err = s.SignupByToken(context.Background(), token)
+		wantKind(t, err, fault.NotFound)
+	}
+}
+
+func testAccountVisibility(t *testing.T, d door) {
+	s := fresh(t, d)
+	for _, test := range []struct {
+		name   string
+		caller auth.Caller
+		want   bool
+	}{
+		{"itself", merchant, true},
+		{"its owner", partner, true},
+		{"the platform", platform, true},
+		{"another partner", other, false},
+		{"a sibling", second, false},
+		{"the platform of the other world", auth.Caller{Account: "P00000000"}, false},
+	} {
+		got, err := s.Account(context.Background(), test.caller, merchantID)
+		if !test.want {
+			wantMissing(t, test.name, err)
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		want := account.Account{
+			ID: merchantID, Kind: account.KindMerchant, Owner: partnerID,
+			Company:   account.Company{BusinessName: "Fjord & Sønner", OrganizationNumber: "923456783"},
+			CreatedAt: noon, CreatedBy: "test",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: the account came back different (-want +got):\n%s", test.name, diff)
+		}
+	}
+	_, err := s.Account(context.Background(), platform, "T99999999")
+	wantMissing(t, "unknown", err)
+}
+
+func testConnectionVisibility(t *testing.T, d door) {
+	s := signed(t, d)
+	for _, test := range []struct {
+		name   string
+		caller auth.Caller
+		want   bool
+	}{
+		{"itself", merchant, true},
+		{"its owner", partner, true},
+		{"the platform", platform, true},
+		{"another partner", other, false},
+		{"a sibling", second, false},
+		{"the platform of the other world", auth.Caller{Account: "P00000000"}, false},
+		{"nobody", auth.Caller{}, false},
+	} {
+		_, err := s.Connection(context.Background(), test.caller, merchantID, "vipps")
+		_, errEvents := s.Events(context.Background(), test.caller, merchantID, "vipps", 0, 10)
+		if !test.want {
+			wantMissing(t, test.name, err)
+			wantMissing(t, test.name, errEvents)
+			continue
+		}
+		if err != nil || errEvents != nil {
+			t.Errorf("%s: %v, %v", test.name, err, errEvents)
+		}
+	}
+}
+
+func testClient(t *testing.T, d door) {
+	s := fresh(t, d)
+	want := auth.Client{
+		ID: newID(), Account: partnerID, Name: "nightly", Disabled: true, CreatedAt: noon, CreatedBy: "test",
+		Secrets: []auth.SecretHash{
+			{ID: newID(), Hash: []byte{0, 255}, CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)},
+			{ID: newID(), Hash: []byte{7}, CreatedAt: noon.Add(time.Minute)},
+		},
+		Grants: []auth.Grant{{ID: newID(), Audience: partnerID, Scopes: auth.Scopes{"a", "b"}}},
+	}
+	if err := s.CreateClient(context.Background(), want); err != nil {
+		t.Fatal(err)
+	}
+	got, owner, err := s.Client(context.Background(), want.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the client came back different (-want +got):\n%s", diff)
+	}
+	if owner.ID != partnerID {
+		t.Errorf("the client's account is %s, want %s", owner.ID, partnerID)
+	}
+	for _, id := range []string{"", "unknown", newID(), "{" + want.ID + "}", "\x00"} {
+		_, _, err := s.Client(context.Background(), id)
+		wantMissing(t, id, err)
+	}
+}
+
+func testMadeOnce(t *testing.T, d door) {
+	s := fresh(t, d)
+	ctx := context.Background()
+	a, _ := s.Account(ctx, merchant, merchantID)
+	wantKind(t, s.CreateAccount(ctx, a), fault.Conflict)
+	a.ID, a.Owner = "T11223399", "T99900000"
+	wantKind(t, s.CreateAccount(ctx, a), fault.NotFound)
+
+	c := clientOf(merchant)
+	wantKind(t, s.CreateClient(ctx, c), fault.Conflict)
+	c.ID, c.Account = newID(), "T99999999"
+	wantKind(t, s.CreateClient(ctx, c), fault.NotFound)
+	for _, spoil := range []func(*auth.Client){
+		func(c *auth.Client) { c.ID = "till" },
+		func(c *auth.Client) { c.Secrets[0].ID = "s" },
+		func(c *auth.Client) { c.Grants[0].ID = "g" },
+	} {
+		c := clientOf(auth.Caller{Account: merchantID, Client: newID()})
+		spoil(&c)
+		wantKind(t, s.CreateClient(ctx, c), fault.Internal)
+	}
+}
+
+func testEpoch(t *testing.T, d door) {
+	s := fresh(t, d)
+	ctx := context.Background()
+	moved := func(do string, by int64, fn func() error) {
+		t.Helper()
+		before, err := s.Epoch(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fn(); err != nil {
+			t.Fatal(err)
+		}
+		after, err := s.Epoch(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after-before != by {
+			t.Errorf("%s moved the epoch by %d, want %d", do, after-before, by)
+		}
+	}
+	key := SealedKey{ID: "k", Purpose: "signing", Sealed: []byte("s"), CreatedAt: noon}
+	moved("an account", 1, func() error {
+		return s.CreateAccount(ctx, account.Account{ID: "T11223353", Kind: account.KindMerchant, Owner: partnerID, CreatedAt: noon})
+	})
+	moved("a client", 1, func() error {
+		return s.CreateClient(ctx, clientOf(auth.Caller{Account: merchantID, Client: newID()}))
+	})
+	moved("a key", 1, func() error { return s.AddKey(ctx, key) })
+	moved("the same key", 0, func() error { return s.AddKey(ctx, key) })
+	moved("an event", 0, func() error { _, err := s.Change(ctx, signing(merchant)); return err })
+}
+
+func testKeys(t *testing.T, d door) {
+	s := fresh(t, d)
+	ctx := context.Background()
+	first := SealedKey{ID: "b", Purpose: "signing", Sealed: []byte{0, 1}, CreatedAt: noon}
+	later := SealedKey{ID: "a", Purpose: "signing", Sealed: []byte{2}, CreatedAt: noon.Add(time.Second)}
+	for _, k := range []SealedKey{
+		first, later,
+		{ID: "b", Purpose: "signing", Sealed: []byte("another"), CreatedAt: noon.Add(time.Hour)},
+		{ID: "b", Purpose: "canary", Sealed: []byte("other"), CreatedAt: noon},
+	} {
+		if err := s.AddKey(ctx, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.Keys(ctx, "signing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]SealedKey{first, later}, got); diff != "" {
+		t.Errorf("the keys came back different (-want +got):\n%s", diff)
+	}
+	if none, err := s.Keys(ctx, "fingerprint"); err != nil || none != nil {
+		t.Errorf("a purpose without keys gave %v, %v", none, err)
+	}
+}
+
+func wantKind(t *testing.T, err error, want fault.Kind) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("got no error, want one of kind %s", want)
+		return
+	}
+	if got := fault.From(err).Kind; got != want {
+		t.Errorf("got %s (%v), want %s", got, err, want)
+	}
+}
+
+// wantMissing holds that unknown and not allowed read the same.
+func wantMissing(t *testing.T, name string, err error) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: got no error, want Missing", name)
+		return
+	}
+	got, want := fault.From(err), fault.Missing()
+	if got.Kind != want.Kind || got.Code != want.Code || got.Message != want.Message {
+		t.Errorf("%s: got %v, want %v", name, err, want)
+	}
+}

@@ -1,0 +1,254 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"mooring/internal/fault"
+)
+
+// engine is what differs between SQLite and PostgreSQL beyond column types.
+type engine interface {
+	name() string
+	arrays() bool                  // whether a statement takes the rows of a whole batch as arrays
+	committers() int               // how many batches may be under way at once
+	snapshot() *sql.TxOptions      // how to begin a read that sees one state
+	deadline() time.Duration       // how long a writing transaction may take; 0 means without end
+	trouble(error) trouble         // what the failure of a statement means; nothing was committed
+	troubleAtCommit(error) trouble // what the failure of a commit means
+
+	open(ctx context.Context, wrap func(driver.Connector) driver.Connector) (write, read *sql.DB, err error)
+	migrator(write *sql.DB) (*goose.Provider, error)
+	chores(ctx context.Context, s *Store) // work beside the committers, until ctx ends
+	close(read, write *pool, sound bool) error
+}
+
+// trouble is what a failure means for the batch it hit.
+type trouble uint8
+
+const (
+	guilty   trouble = iota // one of the changes can't be written: find it
+	conflict                // another transaction was in the way: run the batch again
+	raced                   // a unique value is taken: by a racing node, or for good
+	down                    // the database does not answer; nothing was written
+	unknown                 // the commit may or may not have happened
+	broken                  // the storage failed: stop
+)
+
+const (
+	patience = 5 * time.Second // how long conflicts are retried
+	races    = 3               // how often a taken unique value is retried
+)
+
+// pause is how long to wait before the nth try, with jitter so that two nodes
+// do not meet again.
+func pause(n int) time.Duration {
+	return time.Duration(1+rand.IntN(4<<min(n, 6))) * time.Millisecond
+}
+
+// tx is a transaction with the prepared statements of its pool.
+type tx struct {
+	*sql.Tx
+	pool   *pool
+	arrays bool
+	bound  []*sql.Stmt // the pool's statements bound to this transaction, as they are needed
+}
+
+func (s *Store) begin(ctx context.Context, p *pool, opts *sql.TxOptions) (*tx, error) {
+	t, err := p.db.BeginTx(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &tx{Tx: t, pool: p, arrays: s.engine.arrays(), bound: make([]*sql.Stmt, len(statements))}, nil
+}
+
+func (t *tx) bind(ctx context.Context, st *statement) *sql.Stmt {
+	if t.bound[st.id] == nil {
+		t.bound[st.id] = t.StmtContext(ctx, t.pool.prepared[st.id])
+	}
+	return t.bound[st.id]
+}
+
+// load runs a query and hands every row to scan.
+func (t *tx) load(ctx context.Context, st *statement, scan func(row) error, args ...any) error {
+	rows, err := t.bind(ctx, st).QueryContext(ctx, args...)
+	return each(rows, err, scan)
+}
+
+// change runs a statement and returns how many rows it touched.
+func (t *tx) change(ctx context.Context, st *statement, args ...any) (int64, error) {
+	result, err := t.bind(ctx, st).ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// loadMany runs a batch's query for every key and hands every row to scan.
+func (t *tx) loadMany(ctx context.Context, st *statement, keys [][]any, scan func(row) error) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	if t.arrays {
+		return t.load(ctx, st, scan, columns(keys)...)
+	}
+	for _, key := range keys {
+		if err := t.load(ctx, st, scan, key...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeMany writes every row, and fails when one of them found no place.
+func (t *tx) changeMany(ctx context.Context, st *statement, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	var touched int64
+	if t.arrays {
+		n, err := t.change(ctx, st, columns(rows)...)
+		if err != nil {
+			return err
+		}
+		touched = n
+	} else {
+		for _, row := range rows {
+			n, err := t.change(ctx, st, row...)
+			if err != nil {
+				return err
+			}
+			touched += n
+		}
+	}
+	if touched != int64(len(rows)) {
+		return fmt.Errorf("wrote %d rows where %d were to be written", touched, len(rows))
+	}
+	return nil
+}
+
+// columns turns rows into one array per column.
+func columns(rows [][]any) []any {
+	turned := make([]any, len(rows[0]))
+	for i := range turned {
+		column := make([]any, len(rows))
+		for j, row := range rows {
+			column[j] = row[i]
+		}
+		turned[i] = column
+	}
+	return turned
+}
+
+// snapshot runs fn in a read-only transaction that sees one state.
+func (s *Store) snapshot(ctx context.Context, fn func(t *tx) error) error {
+	return s.readAgain(ctx, func() error {
+		t, err := s.begin(ctx, s.read, s.engine.snapshot())
+		if err != nil {
+			return err
+		}
+		defer t.Rollback()
+		return fn(t)
+	})
+}
+
+// lookup runs one reading statement and hands every row to scan.
+func (s *Store) lookup(ctx context.Context, st *statement, scan func(row) error, args ...any) error {
+	return s.readAgain(ctx, func() error {
+		rows, err := s.read.query(ctx, st, args...)
+		return each(rows, err, scan)
+	})
+}
+
+// readAgain repeats a read that met a conflict, and tells a database that does
+// not answer from a fault of ours. fn must begin anew each time.
+func (s *Store) readAgain(ctx context.Context, fn func() error) error {
+	for try := 1; ; try++ {
+		err := fn()
+		if _, ok := errors.AsType[*fault.Fault](err); err == nil || ok {
+			return err
+		}
+		switch kind := s.engine.trouble(err); {
+		case ctx.Err() != nil:
+			return unavailable("the request ended before the database answered", err)
+		case kind == conflict && try < races:
+			continue
+		case kind == guilty || kind == raced:
+			return err
+		default:
+			return unavailable("the database does not answer", err)
+		}
+	}
+}
+
+// transact runs fn in a writing transaction and commits it. fn may run more
+// than once; a context that ends does not interrupt it.
+func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
+	if err := s.sound(); err != nil {
+		return err
+	}
+	end := time.Now().Add(patience)
+	for try := 1; ; try++ {
+		kind, err := s.attempt(context.WithoutCancel(ctx), fn)
+		if _, ok := errors.AsType[*fault.Fault](err); err == nil || ok {
+			return err
+		}
+		again := kind == conflict && time.Now().Before(end) || kind == raced && try < races
+		if !again {
+			return s.explain(kind, err)
+		}
+		time.Sleep(pause(try))
+	}
+}
+
+// attempt is one try of a writing transaction. When fn fails with a fault the
+// transaction is rolled back and the fault returned.
+func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx) error) (trouble, error) {
+	if limit := s.engine.deadline(); limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	t, err := s.begin(ctx, s.write, nil)
+	if err != nil {
+		return s.judge(s.engine.trouble(err), err)
+	}
+	if err := fn(ctx, t); err != nil {
+		defer t.Rollback()
+		return s.judge(s.engine.trouble(err), err)
+	}
+	if err := t.Commit(); err != nil {
+		return s.judge(s.engine.troubleAtCommit(err), err)
+	}
+	s.commits.Add(1)
+	return 0, nil
+}
+
+// judge stops the store when the storage is broken.
+func (s *Store) judge(kind trouble, err error) (trouble, error) {
+	if kind == broken {
+		s.fail(err)
+	}
+	return kind, err
+}
+
+// explain is what callers are told of a write that did not succeed.
+func (s *Store) explain(kind trouble, err error) error {
+	switch kind {
+	case conflict:
+		return unavailable("too many writes met; nothing was written", err)
+	case down:
+		return unavailable("the database does not answer; nothing was written", err)
+	case unknown, broken:
+		return unavailable("the outcome is unknown; retry with the same Idempotency-Key", err)
+	default:
+		return err
+	}
+}
