@@ -237,3 +237,10 @@ func TestAnEventGoesThrough(t *testing.T) {
 		t.Fatal(diff)
 	}
 }
+
+func same(t testing.TB, got, want []string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+}
