@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -131,12 +132,14 @@ func orDefault[T int | time.Duration](value, fallback T) T {
 	return value
 }
 
-var errPublicURL = errors.New("the public URL must be http or https and a host, without user name, query and fragment, such as https://pay.example.com")
+var errPublicURL = errors.New("the public URL must be http or https and a host in lower case, without user name, query, fragment and slash at the end, such as https://pay.example.com")
 
+// checkPublicURL refuses what clients would not write back as it is: issuers
+// and audiences are compared as text.
 func checkPublicURL(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
-		u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Host != strings.ToLower(u.Host) ||
+		u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#") || strings.HasSuffix(text, "/") || u.String() != text {
 		return errPublicURL
 	}
 	return nil

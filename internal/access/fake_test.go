@@ -38,6 +38,7 @@ type memory struct {
 	keys     map[string]store.SealedKey
 	epoch    int64
 	fail     error
+	hang     bool            // Epoch answers only when the caller gives up
 	lookups  []string        // what was asked, in order
 	during   func(id string) // runs while a client is being looked up
 }
@@ -80,10 +81,15 @@ func (m *memory) Account(_ context.Context, caller auth.Caller, id account.ID) (
 	return account.Account{}, fault.Missing()
 }
 
-func (m *memory) Epoch(context.Context) (int64, error) {
+func (m *memory) Epoch(ctx context.Context) (int64, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.epoch, m.fail
+	epoch, fail, hang := m.epoch, m.fail, m.hang
+	m.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	return epoch, fail
 }
 
 func (m *memory) AddKey(_ context.Context, key store.SealedKey) error {
@@ -121,6 +127,12 @@ func (m *memory) setFailing(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fail = err
+}
+
+func (m *memory) setHanging(hang bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hang = hang
 }
 
 func (m *memory) looked() []string {

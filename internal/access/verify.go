@@ -17,7 +17,7 @@ const scheme = "Bearer "
 var (
 	errNoHeader    = errors.New("no Authorization header")
 	errManyHeaders = errors.New("more than one Authorization header")
-	errScheme      = errors.New("Authorization is not Bearer, one space and a token")
+	errScheme      = errors.New("the Authorization header is not Bearer, one space and a token")
 	errNoClient    = errors.New("there is no such client")
 	errDisabled    = errors.New("the client is disabled")
 	errNoGrant     = errors.New("the client has no grant for this account")

@@ -1,9 +1,11 @@
 package access_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -240,7 +242,7 @@ func TestARememberedTokenDiesAtItsLastSecond(t *testing.T) {
 			if _, err := a.Verify(t.Context(), header); err != nil {
 				t.Errorf("in the last second: %v", err)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			_, err = a.Verify(t.Context(), header)
 			denied(t, "at exp", err)
 		})
@@ -370,4 +372,46 @@ func BenchmarkVerifyRemembered(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func TestFailingPollsAreLoggedOnceAndSoIsTheirEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		m := newMemory()
+		cfg := config(t, m)
+		cfg.Log = slog.New(slog.NewTextHandler(&out, nil))
+		a := open(t, cfg)
+		run(t, a)
+		time.Sleep(10 * time.Second)
+		m.setFailing(errors.New("away"))
+		time.Sleep(10 * time.Second)
+		m.setFailing(nil)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if log := out.String(); strings.Count(log, "\n") != 2 || strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "error=away") {
+			t.Errorf("logged %s", log)
+		}
+	})
+}
+
+func TestAPollThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		l := m.addClient(merchant)
+		a := open(t, config(t, m))
+		run(t, a)
+		header := issue(t, a, l, merchant)
+		m.setHanging(true)
+		time.Sleep(time.Minute)
+		m.setHanging(false)
+		time.Sleep(5 * time.Second)
+		for range 2 {
+			if _, err := a.Verify(t.Context(), header); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if looked := m.looked(); len(looked) != 2 { // one for Issue, one for the first Verify
+			t.Errorf("the cache is not used again: %v", looked)
+		}
+	})
 }

@@ -24,10 +24,10 @@ type Audiences struct {
 }
 
 // NewAudiences knows the service by its public URL: scheme, host, perhaps port
-// and path, checked by the caller. documentedHost also accepts audiences that
+// and path, no slash at the end, checked by the caller. documentedHost also accepts audiences that
 // name the documented host.
 func NewAudiences(publicURL string, documentedHost bool) Audiences {
-	a := Audiences{issuer: strings.TrimRight(publicURL, "/")}
+	a := Audiences{issuer: publicURL}
 	a.bases = []string{a.issuer}
 	if documentedHost {
 		a.bases = append(a.bases, documentedBase)

@@ -90,7 +90,6 @@ func TestAnyOtherAudienceIsRefused(t *testing.T) {
 func TestAnAudienceIsWrittenWithTheAccountAsUserInfo(t *testing.T) {
 	for base, want := range map[string]string{
 		public:                         "https://T12345678@pay.example.com/v1/accounts/T12345678",
-		public + "/":                   "https://T12345678@pay.example.com/v1/accounts/T12345678",
 		"http://127.0.0.1:8080":        "http://T12345678@127.0.0.1:8080/v1/accounts/T12345678",
 		"http://[::1]:8080":            "http://T12345678@[::1]:8080/v1/accounts/T12345678",
 		"https://example.com/payments": "https://T12345678@example.com/payments/v1/accounts/T12345678",

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"crypto/sha256"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,17 @@ func TestNoSecretNeverMatchesAnything(t *testing.T) {
 			if client.CheckSecret(given, noon) {
 				t.Errorf("%s: accepted", name)
 			}
+		}
+	}
+}
+
+func TestAWeakSecretIsRefusedThoughItsHashIsStored(t *testing.T) {
+	good, _ := auth.NewSecret(noon, newID)
+	for _, weak := range []string{"", "password", auth.SecretPrefix, good.Reveal()[:len(good.Reveal())-6] + "000000", "x" + good.Reveal()[1:]} {
+		hash := sha256.Sum256([]byte(weak))
+		client := auth.Client{Secrets: []auth.SecretHash{{Hash: hash[:]}}}
+		if client.CheckSecret(weak, noon) {
+			t.Errorf("%q: accepted", weak)
 		}
 	}
 }
