@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,12 +39,6 @@ func Build(dir string, race bool) (string, error) {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return binary, nil
-}
-
-// Root is the root of the repository, found from where a package's tests run.
-func Root() (string, error) {
-	out, err := exec.Command("go", "env", "GOMOD").Output()
-	return filepath.Dir(strings.TrimSpace(string(out))), err
 }
 
 // Ready is what `mooring dev --ready-file` writes once it answers.
@@ -80,10 +75,26 @@ func (r Ready) Clients() map[string]Credentials {
 // Server is one running process.
 type Server struct {
 	Ready
-	cmd    *exec.Cmd
-	output output
-	exited chan struct{} // closed when the process is gone
-	err    error         // how it went; read after exited
+	cmd     *exec.Cmd
+	printed output        // standard output
+	log     output        // error stream
+	exited  chan struct{} // closed when the process is gone
+	err     error         // how it went; read after exited
+}
+
+// Launch runs the binary with args and does not wait for anything.
+func Launch(binary string, args ...string) (*Server, error) {
+	s := &Server{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
+	s.cmd.Stdout, s.cmd.Stderr = &s.printed, &s.log
+	dieWithParent(s.cmd)
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.exited)
+	}()
+	return s, nil
 }
 
 // Start runs the binary with args and a ready file, and returns when the
@@ -94,43 +105,53 @@ func Start(ctx context.Context, binary string, args ...string) (*Server, error) 
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	ready := filepath.Join(dir, "ready.json")
-	args = append(slices.Clone(args), "--ready-file", ready)
-	s := &Server{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
-	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
-	dieWithParent(s.cmd)
-	if err := s.cmd.Start(); err != nil {
+	file := filepath.Join(dir, "ready.json")
+	s, err := Launch(binary, append(slices.Clone(args), "--ready-file", file)...)
+	if err != nil {
 		return nil, err
 	}
-	go func() {
-		s.err = s.cmd.Wait()
-		close(s.exited)
-	}()
-	if err := s.awaitReady(ctx, ready); err != nil {
-		s.Kill()
-		return nil, fmt.Errorf("%s %s: %w\n%s", filepath.Base(binary), strings.Join(args, " "), err, s.Output())
-	}
-	return s, nil
+	return s, s.await(ctx, func() bool {
+		text, err := os.ReadFile(file)
+		return err == nil && json.Unmarshal(text, &s.Ready) == nil
+	})
 }
 
-// awaitReady polls for the file that the server writes when it answers.
-func (s *Server) awaitReady(ctx context.Context, file string) error {
+// Serve runs the binary with args, which make it answer at baseURL, and
+// returns when it is ready there.
+func Serve(ctx context.Context, binary, baseURL string, args ...string) (*Server, error) {
+	s, err := Launch(binary, args...)
+	if err != nil {
+		return nil, err
+	}
+	s.BaseURL = baseURL
+	client := NewClient(baseURL)
+	return s, s.await(ctx, func() bool {
+		answer, err := client.Do(http.MethodGet, "/readyz", http.Header{}, nil)
+		return err == nil && answer.Status == http.StatusOK
+	})
+}
+
+// await polls until the server is ready; one that never is, is ended.
+func (s *Server) await(ctx context.Context, ready func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		if text, err := os.ReadFile(file); err == nil && json.Unmarshal(text, &s.Ready) == nil {
+	var err error
+	for err == nil {
+		if ready() {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-s.exited:
-			return fmt.Errorf("ended before it answered: %w", s.err)
+			err = fmt.Errorf("it ended before it answered: %w", s.err)
 		case <-ctx.Done():
-			return errors.New("never answered")
+			err = errors.New("it never answered")
 		}
 	}
+	s.Kill()
+	return fmt.Errorf("%s: %w\n%s%s", strings.Join(s.cmd.Args, " "), err, s.Printed(), s.Log())
 }
 
 // Signal sends a signal to the process.
@@ -160,11 +181,11 @@ func (s *Server) Kill() {
 	<-s.exited
 }
 
-// Output is everything that the process has printed.
-func (s *Server) Output() string { return s.output.String() }
+// Printed is what the process has written to its standard output.
+func (s *Server) Printed() string { return s.printed.String() }
 
-// PID is the process id.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
+// Log is what the process has written to its error stream.
+func (s *Server) Log() string { return s.log.String() }
 
 // output collects what a process prints while others read it.
 type output struct {

@@ -90,7 +90,7 @@ func restart(ts *testscript.TestScript, s *story, _ []string) {
 	code, err := s.server.Stop()
 	ts.Check(err)
 	if code != 0 {
-		ts.Fatalf("the server ended with %d\n%s", code, s.server.Output())
+		ts.Fatalf("the server ended with %d\n%s", code, s.server.Log())
 	}
 	boot(ts, s, strings.TrimPrefix(s.server.BaseURL, "http://"))
 }
@@ -340,8 +340,8 @@ func write(ts *testscript.TestScript, _ *story, args []string) {
 
 func log(ts *testscript.TestScript, neg bool, args []string) {
 	s := ts.Value(storyKey{}).(*story)
-	if len(args) != 2 || args[0] != "contains" || strings.Contains(s.server.Output(), args[1]) == neg {
-		ts.Fatalf("the log is %s", s.server.Output())
+	if len(args) != 2 || args[0] != "contains" || strings.Contains(s.server.Log(), args[1]) == neg {
+		ts.Fatalf("the log is %s", s.server.Log())
 	}
 }
 
