@@ -1,0 +1,85 @@
+// Package api owns one function per operation of the contract, in files named
+// like the contract's.
+//
+// Each function translates a checked call into a question to the store with a
+// pure decision inside, and the outcome back into the wire's words. It must
+// never see an http.ResponseWriter, never decide a rule (connection does) and
+// never check a right that the gate or the store has checked.
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"mooring/internal/access"
+	"mooring/internal/connection"
+	"mooring/internal/gate"
+	"mooring/internal/gateway"
+	"mooring/internal/provider"
+	"mooring/internal/reference"
+	"mooring/internal/store"
+)
+
+// Deps is what the operations work with. All fields are needed.
+type Deps struct {
+	Store     *store.Store
+	Access    *access.Access
+	Catalogue *provider.Catalogue
+	Desk      *gateway.Desk
+	Document  *gate.Document
+	Pages     *reference.Pages
+	PublicURL string                         // base of issuer and links, without a slash at the end
+	Now       func() time.Time               // UTC, microseconds
+	Ready     func(context.Context) error    // nil when requests may be sent here
+	Metrics   func() ([]byte, string, error) // the text and its media type
+	Log       *slog.Logger
+}
+
+// Operations maps each function that the contract names to its code.
+func Operations(d Deps) map[string]gate.Function {
+	o := operations{d}
+	return map[string]gate.Function{
+		"connection.signup":                        gate.Handle(o.signup),
+		"connection.restart":                       gate.Handle(o.restart),
+		"connection.read":                          gate.Handle(o.read),
+		"aid_accounts_aid_connections_events_post": gate.Handle(o.addConnectionEvent),
+		"operator_connection_events_post":          gate.Handle(o.addOperatorEvent),
+		"operator_connection_events_get":           gate.Handle(o.listOperatorEvents),
+		"aid_auths_oauth_token_post":               gate.Handle(o.token),
+		"oauth_token_post":                         gate.Handle(o.token),
+		"aid_auths_keys_get":                       gate.Handle(o.accountKeys),
+		"oauth_keys_get":                           gate.Handle(o.keySet),
+		"oauth_metadata_get":                       gate.Handle(o.metadata),
+		"signup_page_get":                          gate.Handle(o.signupPage),
+		"health_get":                               gate.Handle(o.health),
+		"ready_get":                                gate.Handle(o.ready),
+		"metrics_get":                              gate.Handle(o.metrics),
+		"openapi_json_get":                         gate.Handle(o.openAPIJSON),
+		"openapi_yaml_get":                         gate.Handle(o.openAPIYAML),
+		"reference_index_get":                      gate.Handle(o.referenceIndex),
+		"reference_page_get":                       gate.Handle(o.referencePage),
+	}
+}
+
+type operations struct{ Deps }
+
+// act is what decisions may not make up by themselves.
+func (o operations) act(call *gate.Call) connection.Act {
+	return connection.Act{At: o.Now(), By: call.Caller.Client, NewID: NewID, NewToken: NewToken}
+}
+
+// NewID makes the id of a signup or an event: a UUIDv7, so that ids sort by
+// the time they were made.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// NewToken makes the secret part of a signup's link: 192 random bits.
+func NewToken() string {
+	var b [24]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}

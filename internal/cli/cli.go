@@ -1,0 +1,115 @@
+// Package cli owns the commands of the mooring binary: their flags, their help
+// and what they print.
+//
+// It promises the exit codes 0 (done), 1 (refused or failed, with one sentence
+// on the error stream) and 2 (the command line could not be understood). It
+// must never print a secret except where a command exists to show it once.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"mooring/internal/telemetry"
+)
+
+// Exit codes of every command.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Stdio is where a command prints: results to Out, everything else to Err.
+type Stdio struct {
+	Out, Err io.Writer
+}
+
+type app struct {
+	Dev        devCommand        `cmd:"" help:"Run everything in one process with test accounts, nothing to set up."`
+	Serve      serveCommand      `cmd:"" help:"Run the service on a real database."`
+	Init       initCommand       `cmd:"" help:"Make a new database with its platform accounts and first clients."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes commands and flags in a shell."`
+}
+
+const description = `Mooring keeps the connections between merchants and their payment providers.
+
+Each flag can also be set by the environment variable that its help names.
+Exit codes: 0 done, 1 refused or failed, 2 the command line was not understood.`
+
+// Run runs the command that args name until it is done or ctx ends, and
+// returns the exit code.
+func Run(ctx context.Context, args []string, stdio Stdio) int {
+	exit := -1
+	parser, err := newParser(stdio, func(code int) { exit = code })
+	if err != nil {
+		fmt.Fprintln(stdio.Err, "mooring:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exit >= 0 { // --help printed and asked to leave
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(stdio.Err, "mooring: %s\nTry: mooring --help\n", err)
+		return exitUsage
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	if err := command.Run(stdio); err != nil {
+		fmt.Fprintln(stdio.Err, "mooring:", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+func newParser(stdio Stdio, exit func(int)) (*kong.Kong, error) {
+	return kong.New(&app{},
+		kong.Name("mooring"), kong.Description(description),
+		kong.Writers(stdio.Out, stdio.Err), kong.Exit(exit),
+		kong.DefaultEnvars("MOORING"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+}
+
+// logFlags are what every command that logs takes.
+type logFlags struct {
+	LogFormat string     `enum:"auto,text,json" default:"auto" help:"Log lines for people (text) or machines (json); auto is text on a terminal."`
+	LogLevel  slog.Level `default:"info" help:"Least level that is logged: debug, info, warn or error."`
+}
+
+func (f logFlags) logger(w io.Writer) *slog.Logger {
+	format := f.LogFormat
+	if format == "auto" {
+		format = "json"
+		if isTerminal(w) {
+			format = "text"
+		}
+	}
+	return telemetry.NewLogger(w, format, f.LogLevel)
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// bold sets text off where the stream is a terminal that wants it
+// (https://no-color.org).
+func bold(w io.Writer, text string) string {
+	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return text
+	}
+	return "\x1b[1m" + text + "\x1b[0m"
+}

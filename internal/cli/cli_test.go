@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// run runs a command to its end and gives what it printed.
+func run(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = Run(t.Context(), args, Stdio{Out: &o, Err: &e})
+	return code, o.String(), e.String()
+}
+
+func TestEveryCommandHasHelpWithTwoExamples(t *testing.T) {
+	parser, err := newParser(Stdio{}, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range parser.Model.Leaves(true) {
+		code, out, errs := run(t, command.Name, "--help")
+		_, examples, _ := strings.Cut(out, "Examples:\n")
+		if code != exitDone || errs != "" || strings.Count(examples, "mooring "+command.Name) < 2 {
+			t.Errorf("mooring %s --help: exit %d, %q\n%s", command.Name, code, errs, out)
+		}
+		for _, flag := range command.Flags {
+			if flag.Help == "" {
+				t.Errorf("mooring %s --%s has no help", command.Name, flag.Name)
+			}
+		}
+	}
+}
+
+func TestACommandLineThatIsNotUnderstoodExitsWith2(t *testing.T) {
+	for _, args := range [][]string{
+		{"sail"},
+		{"dev", "--speed"},
+		{"dev", "--log-level", "loud"},
+		{"serve"},
+		{"serve", "--data", "d"},
+		{"serve", "--data", "d", "--database", "postgres://h/n", "--public-url", "https://m.example"},
+		{"serve", "--data", "d", "--public-url", "https://m.example", "--world", "X"},
+		{"completion", "tcsh"},
+	} {
+		if code, out, errs := run(t, args...); code != exitUsage || out != "" || !strings.Contains(errs, "mooring --help") {
+			t.Errorf("mooring %s: exit %d, %q, %q", strings.Join(args, " "), code, out, errs)
+		}
+	}
+}
+
+func TestWithoutArgumentsItPrintsTheHelp(t *testing.T) {
+	code, out, _ := run(t)
+	if code != exitDone || !strings.Contains(out, "mooring dev") && !strings.Contains(out, "Commands:") {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+}
+
+func TestVersionIsOneLine(t *testing.T) {
+	code, out, _ := run(t, "version")
+	if code != exitDone || strings.Count(out, "\n") != 1 || !strings.HasPrefix(out, "mooring "+Version) {
+		t.Errorf("exit %d: %q", code, out)
+	}
+}
+
+func TestCompletionKnowsEveryCommandAndFlag(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		_, out, _ := run(t, "completion", shell)
+		for _, word := range []string{"dev", "serve", "init", "version", "completion", "ready-file", "public-url"} {
+			if !strings.Contains(out, word) {
+				t.Errorf("the %s completion does not know %s", shell, word)
+			}
+		}
+	}
+}
+
+func TestInitShowsSecretsOnceAndRunsOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	code, out, errs := run(t, "init", "--data", dir)
+	if code != exitDone || !strings.Contains(out, "P00000000") || !strings.Contains(out, "T00000000") {
+		t.Fatalf("exit %d: %s%s", code, out, errs)
+	}
+	if info, err := os.Stat(dir + ".key"); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("key file: %v, %v", info, err)
+	}
+	code, out, errs = run(t, "init", "--data", dir)
+	if code != exitFailed || out != "" || !strings.Contains(errs, "initialised already") {
+		t.Errorf("a second init: exit %d, %q, %q", code, out, errs)
+	}
+}
+
+// refusal runs `mooring serve` on a database that init made, changed by the test.
+func refusal(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	code, _, errs := run(t, append([]string{
+		"serve", "--data", dir, "--listen", "127.0.0.1:0", "--public-url", "http://127.0.0.1:8080",
+	}, args...)...)
+	if code != exitFailed || strings.Count(errs, "\n") != 1 {
+		t.Errorf("exit %d, %q", code, errs)
+	}
+	return errs
+}
+
+func initialised(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	if code, _, errs := run(t, "init", "--data", dir); code != exitDone {
+		t.Fatal(errs)
+	}
+	return dir
+}
+
+func TestServeRefusesWhatIsUnsafeInOneSentence(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(t *testing.T, dir string)
+		args  []string
+		says  string
+	}{
+		"a public URL without https": {args: []string{"--public-url", "http://m.example.com"}, says: "must begin with https://"},
+		"a public URL with a path":   {args: []string{"--public-url", "https://m.example.com/v1"}, says: "a scheme and a host only"},
+		"no key file": {
+			spoil: func(t *testing.T, dir string) { must(t, os.Remove(dir+".key")) },
+			says:  ".key",
+		},
+		"another key": {
+			spoil: func(t *testing.T, dir string) {
+				other := initialised(t)
+				must(t, os.Remove(dir+".key"))
+				must(t, os.Rename(other+".key", dir+".key"))
+			},
+			says: "key",
+		},
+		"a key file that others may read": {
+			spoil: func(t *testing.T, dir string) { must(t, os.Chmod(dir+".key", 0o644)) },
+			says:  "chmod 600",
+		},
+		"data that others may read": {
+			spoil: func(t *testing.T, dir string) { must(t, os.Chmod(dir, 0o755)) },
+			says:  "chmod 700",
+		},
+		"an address that is taken": {args: []string{"--listen", "256.0.0.1:1"}, says: "can't listen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := initialised(t)
+			if test.spoil != nil {
+				test.spoil(t, dir)
+			}
+			if errs := refusal(t, dir, test.args...); !strings.Contains(errs, test.says) {
+				t.Errorf("says %q, want %q", errs, test.says)
+			}
+		})
+	}
+}
+
+func TestServeRefusesADirectoryWithoutADatabase(t *testing.T) {
+	if errs := refusal(t, filepath.Join(t.TempDir(), "typo")); !strings.Contains(errs, "mooring init --data") {
+		t.Errorf("says %q", errs)
+	}
+}
+
+func TestServeOnPostgreSQLAsksForTheKeyFile(t *testing.T) {
+	code, _, errs := run(t, "serve", "--database", "postgres://127.0.0.1:1/none", "--public-url", "https://m.example")
+	if code != exitFailed || !strings.Contains(errs, "--key-file") {
+		t.Errorf("exit %d, %q", code, errs)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

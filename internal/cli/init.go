@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mooring/internal/account"
+	"mooring/internal/api"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+	"mooring/internal/secret"
+	"mooring/internal/seed"
+	"mooring/internal/store"
+)
+
+type initCommand struct {
+	databaseFlags
+	logFlags
+}
+
+// Help is shown below the flags.
+func (initCommand) Help() string {
+	return `Makes the key file, the database, the platform accounts P00000000 and T00000000
+and one API client for each. The clients' secrets are printed once and stored
+as hashes only. Keep the key file: without it the database is worthless.
+
+Examples:
+  mooring init --data /var/lib/mooring
+  mooring init --database postgres://mooring@db/mooring --key-file /etc/mooring.key`
+}
+
+// Run makes a new database and prints its first clients.
+func (c initCommand) Run(ctx context.Context, stdio Stdio) error {
+	keyFile, err := c.keyFile()
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, store.Config{DataDir: c.Data, Database: c.Database, Now: now, Log: c.logger(stdio.Err)})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := refuseInitialised(ctx, db); err != nil {
+		return err
+	}
+	if err := ensureKeyFile(keyFile); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdio.Out, "key file  %s   keep a copy apart from the data\n\n", keyFile)
+	s := seed.Seeder{Store: db, Now: now, NewID: api.NewID, NewToken: api.NewToken}
+	for _, w := range []account.World{account.Production, account.Test} {
+		client, err := s.Platform(ctx, w)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdio.Out, "account   %s\nclient    %s\nsecret    %s\n\n", client.Account, client.ID, client.Secret.Reveal())
+	}
+	fmt.Fprintln(stdio.Out, "The secrets are shown this once.")
+	return nil
+}
+
+// refuseInitialised keeps a second init from adding clients unasked.
+func refuseInitialised(ctx context.Context, db *store.Store) error {
+	for _, w := range []account.World{account.Production, account.Test} {
+		platform := account.Platform(w)
+		_, err := db.Account(ctx, auth.Caller{Account: platform, Kind: account.KindPlatform}, platform)
+		if err == nil {
+			return errors.New("this database is initialised already; nothing was changed")
+		}
+		if fault.From(err).Kind != fault.NotFound {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensureKeyFile makes the key file, or checks one that an earlier, unfinished
+// init or an operator left.
+func ensureKeyFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	err := secret.CreateKeyFile(path)
+	if errors.Is(err, fs.ErrExist) {
+		_, err = secret.OpenKeyFile(path)
+	}
+	return err
+}
+
+// now is the time in the precision that is stored.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

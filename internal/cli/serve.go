@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mooring/internal/auth"
+	"mooring/internal/server"
+)
+
+// databaseFlags say where the data and the key are.
+type databaseFlags struct {
+	Data     string `type:"path" placeholder:"DIR" xor:"database" required:"" help:"Directory of the embedded database."`
+	Database string `placeholder:"URL" xor:"database" required:"" help:"PostgreSQL database, such as postgres://user@host/name."`
+	KeyFile  string `type:"path" placeholder:"FILE" help:"File with the key that seals secrets at rest. Default: DIR.key beside the data directory."`
+}
+
+// keyFile is the key file that was named, or the one beside the data directory.
+func (f databaseFlags) keyFile() (string, error) {
+	switch {
+	case f.KeyFile != "":
+		return f.KeyFile, nil
+	case f.Data != "":
+		return besideData(f.Data), nil
+	}
+	return "", errors.New("name the key file of the database with --key-file or MOORING_KEY_FILE")
+}
+
+// besideData is the key file that belongs to a data directory: beside it, so
+// that a copy of the directory is worthless without it.
+func besideData(dir string) string { return filepath.Clean(dir) + ".key" }
+
+type serveCommand struct {
+	databaseFlags
+	logFlags
+	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on."`
+	PublicURL        string         `required:"" placeholder:"URL" help:"Base URL under which clients reach this server; https unless it is this machine."`
+	World            server.Worlds  `enum:"P,T,both" default:"P" help:"Accounts to serve: production (P), test (T) or both."`
+	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens. RS256 is what clients of the public API know; EdDSA signs 35 times faster."`
+	DocumentedHost   bool           `name:"accept-documented-host" help:"Also accept token audiences that name the host of the public API."`
+	LoginFailures    int            `default:"30" help:"Failed logins a minute before an address must wait."`
+	DrainDelay       time.Duration  `default:"1s" help:"How long to answer, not ready, after being told to stop."`
+}
+
+// Help is shown below the flags.
+func (serveCommand) Help() string {
+	return `Examples:
+  mooring serve --data /var/lib/mooring --public-url https://connections.example.com
+  mooring serve --database postgres://mooring@db/mooring --key-file /etc/mooring.key \
+      --public-url https://connections.example.com --world both`
+}
+
+// Run serves until it is told to stop.
+func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
+	keyFile, err := c.keyFile()
+	if err != nil {
+		return err
+	}
+	if err := c.mustExist(); err != nil {
+		return err
+	}
+	log := c.logger(stdio.Err)
+	s, err := server.New(ctx, server.Config{
+		Listen: c.Listen, PublicURL: c.PublicURL, DataDir: c.Data, Database: c.Database, KeyFile: keyFile,
+		Worlds: c.World, DocumentedHost: c.DocumentedHost, Algorithm: c.SigningAlgorithm,
+		LoginFailures: c.LoginFailures, DrainDelay: c.DrainDelay, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "listen", s.Addr(), "public_url", s.PublicURL(), "world", c.World, "engine", s.Store().Engine())
+	defer log.Info("stopped")
+	return s.Run(ctx)
+}
+
+// mustExist keeps a mistyped directory from becoming a new, empty database.
+func (c serveCommand) mustExist() error {
+	if c.Data == "" {
+		return nil
+	}
+	if _, err := os.Stat(c.Data); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database in %s; make one with: mooring init --data %s", c.Data, c.Data)
+	}
+	return nil
+}

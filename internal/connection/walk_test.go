@@ -1,0 +1,147 @@
+package connection_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"mooring/internal/connection"
+	"mooring/internal/provider"
+)
+
+// TestALifeOfAConnection walks at random through everything that can happen to
+// a connection and compares it with the plainest model: a list of statuses.
+func TestALifeOfAConnection(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.SampledFrom([]*provider.Provider{many, single}).Draw(t, "provider")
+		d := &desk{now: start}
+		c, err := connection.Apply(nil, merchant, p, []byte(`{"case_id":"0"}`), d.act())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &walk{provider: p, desk: d, c: c, status: connection.Pending, cases: map[string]bool{"0": true}}
+		t.Repeat(map[string]func(*rapid.T){
+			"event":   w.event,
+			"signup":  w.signup,
+			"restart": w.restart,
+			"report":  w.report,
+			"":        w.check,
+		})
+	})
+}
+
+// walk is a connection beside what the model expects of it.
+type walk struct {
+	provider *provider.Provider
+	desk     *desk
+	c        *connection.Connection
+	history  []connection.Event // as last seen, to prove that it only grows
+	status   connection.Status
+	mark     time.Time
+	cases    map[string]bool
+}
+
+func (w *walk) act(t *rapid.T) connection.Act {
+	w.desk.later(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
+	return w.desk.act()
+}
+
+func (w *walk) event(t *rapid.T) {
+	in := connection.NewEvent{Name: "e", Status: rapid.SampledFrom(connection.Statuses).Draw(t, "status")}
+	if rapid.Bool().Draw(t, "says when") {
+		in.OccurredAt = start.Add(time.Duration(rapid.IntRange(-50, 50).Draw(t, "minutes")) * time.Minute)
+	}
+	if _, err := connection.Append(w.c, in, w.act(t)); err != nil {
+		t.Fatal(err)
+	}
+	if in.OccurredAt.IsZero() {
+		w.status = in.Status
+	} else if !in.OccurredAt.Before(w.mark) {
+		w.status, w.mark = in.Status, in.OccurredAt
+	}
+}
+
+func (w *walk) signup(t *rapid.T) {
+	id := rapid.SampledFrom([]string{"0", "1", "2", "3"}).Draw(t, "case")
+	known := w.cases[id]
+	if !w.provider.Signup.Many {
+		known = string(w.c.Signups[len(w.c.Signups)-1].Data) == `{"case_id":"`+id+`"}`
+	}
+	before := w.c.LastSeq
+	next, err := connection.Apply(w.c, merchant, w.provider, []byte(`{"case_id":"`+id+`"}`), w.act(t))
+	switch {
+	case known:
+		if err != nil || next.LastSeq != before {
+			t.Fatalf("a repeated signup: %v, %d events after %d", err, next.LastSeq, before)
+		}
+	case w.status == connection.Enabled && !w.provider.Signup.Many:
+		if err == nil || w.c.LastSeq != before {
+			t.Fatal("an enabled connection took a different signup")
+		}
+	case err != nil:
+		t.Fatal(err)
+	default:
+		w.cases[id] = true
+		if w.status != connection.Enabled {
+			w.status = connection.Pending
+		}
+	}
+}
+
+func (w *walk) restart(t *rapid.T) {
+	if w.provider.Signup.Many {
+		return
+	}
+	err := connection.Restart(w.c, w.provider, w.act(t))
+	if (err != nil) != (w.status == connection.Enabled) {
+		t.Fatalf("restart while %s: %v", w.status, err)
+	}
+	if err == nil {
+		w.status = connection.Pending
+	}
+}
+
+func (w *walk) report(t *rapid.T) {
+	status := rapid.SampledFrom(connection.Statuses).Draw(t, "reported")
+	changed, err := connection.ApplyReport(w.c, provider.Report{Status: string(status), Event: "reported"}, w.act(t))
+	if err != nil || changed != (status != w.status) {
+		t.Fatalf("report of %s while %s: %v, %v", status, w.status, changed, err)
+	}
+	w.status = status
+}
+
+// check is what must hold after every step.
+func (w *walk) check(t *rapid.T) {
+	c := w.c
+	if c.Status != w.status {
+		t.Fatalf("status %s, the model says %s", c.Status, w.status)
+	}
+	if len(c.Events) < len(w.history) || !slices.EqualFunc(w.history, c.Events[:len(w.history)], sameEvent) {
+		t.Fatal("the history was rewritten")
+	}
+	w.history = slices.Clone(c.Events)
+	for i, e := range c.Events {
+		if e.Seq != int64(i+1) {
+			t.Fatalf("event %d has number %d", i+1, e.Seq)
+		}
+		if i > 0 && e.CreatedAt.Before(c.Events[i-1].CreatedAt) {
+			t.Fatalf("event %d was created before event %d", i+1, i)
+		}
+	}
+	keys := map[string]bool{}
+	for i, s := range c.Signups {
+		if s.Seq != int64(i+1) || w.provider.Signup.Many && keys[s.Key] {
+			t.Fatalf("signup %d has number %d and key %q", i+1, s.Seq, s.Key)
+		}
+		keys[s.Key] = true
+	}
+	if last := c.Events[len(c.Events)-1]; c.LastSeq != last.Seq || !c.LastEventAt.Equal(last.CreatedAt) || c.UpdatedAt.Before(last.CreatedAt) {
+		t.Fatal("the connection does not know its newest event")
+	}
+}
+
+func sameEvent(a, b connection.Event) bool {
+	return a.ID == b.ID && a.Status == b.Status && a.Seq == b.Seq
+}

@@ -1,0 +1,151 @@
+// Package seed makes what `mooring init` and `mooring dev` start with.
+//
+// It promises to write only through the functions of the store that real calls
+// use, so that seeded data is as real as any. It must never run in a process
+// that serves somebody else's data without being asked to.
+package seed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/connection"
+	"mooring/internal/fault"
+	"mooring/internal/provider"
+	"mooring/internal/secret"
+	"mooring/internal/store"
+)
+
+// Credentials are a new API client with its secret, which is shown once.
+type Credentials struct {
+	Account account.ID
+	ID      string
+	Secret  secret.Plain
+}
+
+// World is what Dev made.
+type World struct {
+	Platform, Partner, Merchant, SecondMerchant Credentials
+}
+
+// The accounts of Dev.
+const (
+	DevPlatform account.ID = "T00000000"
+	DevPartner  account.ID = "T11200000"
+	DevMerchant account.ID = "T11223351" // nothing signed up
+	DevSecond   account.ID = "T11223352" // all connections of the partner endpoint pending
+)
+
+var (
+	accountScopes  = auth.Scopes{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts}
+	platformScopes = append(auth.Scopes{auth.ScopeOperator}, accountScopes...)
+)
+
+// Seeder writes into one store.
+type Seeder struct {
+	Store     *store.Store
+	Catalogue *provider.Catalogue
+	Now       func() time.Time
+	NewID     func() string // ids of events and signups
+	NewToken  func() string // tokens of signup links
+}
+
+// Platform makes the root account of a world, when it is missing, and a new
+// client of it.
+func (s Seeder) Platform(ctx context.Context, w account.World) (Credentials, error) {
+	id := account.Platform(w)
+	err := s.account(ctx, account.Account{ID: id, Kind: account.KindPlatform, Company: account.Company{BusinessName: "Platform"}})
+	if err != nil {
+		return Credentials{}, err
+	}
+	return s.client(ctx, id, "first client", platformScopes)
+}
+
+// Dev makes a small test world: the platform, a partner and two merchants.
+// What exists is left as it is; clients are new each time, since secrets can't
+// be shown again.
+func (s Seeder) Dev(ctx context.Context) (World, error) {
+	var w World
+	var err error
+	if w.Platform, err = s.Platform(ctx, account.Test); err != nil {
+		return w, err
+	}
+	for _, step := range []struct {
+		account account.Account
+		into    *Credentials
+	}{
+		{account.Account{ID: DevPartner, Kind: account.KindPartner, Owner: DevPlatform, Company: account.Company{
+			BusinessName: "Fjord Partner AS", OrganizationNumber: "912345678",
+		}}, &w.Partner},
+		{account.Account{ID: DevMerchant, Kind: account.KindMerchant, Owner: DevPartner, Company: account.Company{
+			BusinessName: "Havn Kaffe AS", OrganizationNumber: "923456789",
+		}}, &w.Merchant},
+		{account.Account{ID: DevSecond, Kind: account.KindMerchant, Owner: DevPartner, Company: account.Company{
+			BusinessName: "Brygge Bok AS", OrganizationNumber: "934567890",
+		}}, &w.SecondMerchant},
+	} {
+		if err := s.account(ctx, step.account); err != nil {
+			return w, err
+		}
+		if *step.into, err = s.client(ctx, step.account.ID, "dev", accountScopes); err != nil {
+			return w, err
+		}
+	}
+	return w, s.signups(ctx, w.SecondMerchant)
+}
+
+// account makes an account unless it is there.
+func (s Seeder) account(ctx context.Context, a account.Account) error {
+	a.CreatedAt, a.CreatedBy = s.Now(), "seed"
+	err := s.Store.CreateAccount(ctx, a)
+	if f := new(fault.Fault); errors.As(err, &f) && f.Kind == fault.Conflict {
+		return nil
+	}
+	return err
+}
+
+func (s Seeder) client(ctx context.Context, id account.ID, name string, scopes auth.Scopes) (Credentials, error) {
+	plain, hash := auth.NewSecret(s.Now(), uuid.NewString)
+	c := auth.Client{
+		ID: uuid.NewString(), Account: id, Name: name, Secrets: []auth.SecretHash{hash},
+		Grants:    []auth.Grant{{ID: uuid.NewString(), Audience: id, Scopes: scopes}},
+		CreatedAt: s.Now(), CreatedBy: "seed",
+	}
+	return Credentials{Account: id, ID: c.ID, Secret: plain}, s.Store.CreateClient(ctx, c)
+}
+
+// signups applies to every provider of the partner endpoint with the first
+// example of its file, in the merchant's own name.
+func (s Seeder) signups(ctx context.Context, merchant Credentials) error {
+	caller := auth.Caller{Account: merchant.Account, Kind: account.KindMerchant, Client: merchant.ID, Scopes: accountScopes}
+	for _, p := range s.Catalogue.All() {
+		if !p.PartnerEvents {
+			continue
+		}
+		if err := s.signup(ctx, caller, p); err != nil {
+			return fmt.Errorf("sign up for %s: %w", p.Slug, err)
+		}
+	}
+	return nil
+}
+
+func (s Seeder) signup(ctx context.Context, caller auth.Caller, p *provider.Provider) error {
+	act := connection.Act{At: s.Now(), By: caller.Client, NewID: s.NewID, NewToken: s.NewToken}
+	_, err := s.Store.Change(ctx, store.Change{
+		Caller: caller, Account: caller.Account, Provider: p.Slug, Whole: true,
+		Decide: func(f store.Found) (store.Decision, error) {
+			if f.Connection != nil {
+				return store.Decision{}, nil
+			}
+			c, err := connection.Apply(nil, f.Account, p, p.Example(), act)
+			return store.Decision{Connection: c}, err
+		},
+	})
+	return err
+}

@@ -1,0 +1,233 @@
+// Package server builds everything from a Config and runs it.
+//
+// It promises that a server which starts is safe to use: each unsafe setting
+// is refused with one sentence. It promises that what was accepted before a
+// stop is answered. It must never hold a rule of the product.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"mooring/contract"
+	"mooring/internal/access"
+	"mooring/internal/account"
+	"mooring/internal/api"
+	"mooring/internal/gate"
+	"mooring/internal/gateway"
+	"mooring/internal/provider"
+	"mooring/internal/reference"
+	"mooring/internal/secret"
+	"mooring/internal/simulator"
+	"mooring/internal/store"
+	"mooring/internal/telemetry"
+	"mooring/providers"
+)
+
+// Server is one assembled service, listening but not yet answering.
+type Server struct {
+	cfg      Config
+	listener net.Listener
+	store    *store.Store
+	access   *access.Access
+	http     *http.Server
+	stopping atomic.Bool
+
+	// Catalogue is the providers that this server knows.
+	Catalogue *provider.Catalogue
+}
+
+// New checks the configuration, opens the database and the key file, binds the
+// address and assembles every room. Whatever it opened is closed again when it
+// fails.
+func New(ctx context.Context, cfg Config) (_ *Server, err error) {
+	s := &Server{cfg: cfg}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("can't listen on %s: %w", cfg.Listen, err)
+	}
+	if s.cfg.PublicURL == "" {
+		s.cfg.PublicURL = "http://" + s.listener.Addr().String()
+	}
+	if err = checkPublicURL(s.cfg.PublicURL); err != nil {
+		return nil, err
+	}
+	sealer, err := secret.OpenKeyFile(cfg.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	s.store, err = store.Open(ctx, store.Config{DataDir: cfg.DataDir, Database: cfg.Database, Now: now, Log: cfg.Log})
+	if err != nil {
+		return nil, err
+	}
+	metrics := telemetry.NewMetrics()
+	s.access, err = access.New(ctx, access.Config{
+		Store: s.store, Sealer: sealer, PublicURL: s.cfg.PublicURL, DocumentedHost: cfg.DocumentedHost,
+		Algorithm: cfg.Algorithm, TokenLife: cfg.TokenLife, LoginFailuresPerMinute: cfg.LoginFailures,
+		Now: now, Log: cfg.Log, Metrics: metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	handler, err := s.assemble(metrics)
+	if err != nil {
+		return nil, err
+	}
+	s.http = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    gate.MaxHeaderBytes,
+	}
+	return s, nil
+}
+
+// assemble puts the gate in front of the operations.
+func (s *Server) assemble(metrics *telemetry.Metrics) (http.Handler, error) {
+	var err error
+	if s.Catalogue, err = provider.Load(providers.FS); err != nil {
+		return nil, err
+	}
+	document, err := gate.Assemble(contract.FS, s.Catalogue.Contract())
+	if err != nil {
+		return nil, err
+	}
+	return gate.New(gate.Config{
+		Document: document,
+		Functions: api.Operations(api.Deps{
+			Store: s.store, Access: s.access, Catalogue: s.Catalogue, Desk: gateway.New(s.gateways()),
+			Document: document, Pages: reference.New(document, s.cfg.PublicURL), PublicURL: s.cfg.PublicURL,
+			Now: now, Ready: s.ready, Metrics: metrics.Render, Log: s.cfg.Log,
+		}),
+		Verify:         s.access.Verify,
+		World:          func(id account.ID) bool { return s.cfg.Worlds.Serves(id.World()) },
+		Log:            s.cfg.Log,
+		Metrics:        metrics,
+		FingerprintKey: s.access.FingerprintKey(),
+		NewID:          uuid.NewString,
+	})
+}
+
+// gateways are the ways to the providers, by world. A test account's providers
+// are simulated, unless only production is served.
+func (s *Server) gateways() map[account.World]gateway.Gateway {
+	if !s.cfg.Worlds.Serves(account.Test) {
+		return nil
+	}
+	return map[account.World]gateway.Gateway{account.Test: simulator.New()}
+}
+
+// Addr is the address that was bound.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// PublicURL is the base under which clients reach this server.
+func (s *Server) PublicURL() string { return s.cfg.PublicURL }
+
+// Store is the open database, for what a command writes before Run.
+func (s *Server) Store() *store.Store { return s.store }
+
+// Run answers requests until ctx ends, then stops: not ready first, then no new
+// connections, then what was accepted is finished and the database closed.
+func (s *Server) Run(ctx context.Context) error {
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	group, background := errgroup.WithContext(background)
+	group.Go(func() error { return s.access.Run(background) })
+	group.Go(func() error { return s.sweep(background) })
+	group.Go(func() error {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	select {
+	case <-ctx.Done():
+	case <-background.Done(): // a part failed; its error is the group's
+	}
+	s.drain()
+	stopBackground()
+	return errors.Join(ignoreCancel(group.Wait()), s.store.Close())
+}
+
+// drain tells whoever routes requests to look elsewhere, then finishes what
+// was accepted.
+func (s *Server) drain() {
+	s.stopping.Store(true)
+	time.Sleep(s.cfg.DrainDelay)
+	limited, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	if err := s.http.Shutdown(limited); err != nil {
+		s.cfg.Log.Warn("some requests were still running at the end of the time to stop", "error", err)
+		s.http.Close()
+	}
+}
+
+// ready is nil when requests may be sent here.
+func (s *Server) ready(ctx context.Context) error {
+	if s.stopping.Load() {
+		return errors.New("stopping")
+	}
+	return s.store.Ping(ctx)
+}
+
+// sweepEvery and sweepBatch pace the removal of what has passed its life.
+const (
+	sweepEvery = 10 * time.Minute
+	sweepBatch = 500
+)
+
+// sweep removes idempotency records that have passed their life.
+func (s *Server) sweep(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for swept := sweepBatch; swept == sweepBatch; {
+			var err error
+			if swept, err = s.store.SweepIdempotency(ctx, now(), sweepBatch); err != nil {
+				s.cfg.Log.Warn("removing old idempotency records failed", "error", err)
+				break
+			}
+		}
+	}
+}
+
+// Close releases what New opened, for a server that is never run.
+func (s *Server) Close() { s.close() }
+
+func (s *Server) close() {
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	if s.store != nil {
+		s.store.Close()
+	}
+}
+
+func ignoreCancel(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// now is the time in the precision that is stored.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
