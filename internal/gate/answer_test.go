@@ -262,7 +262,7 @@ func TestOneLogLinePerRequestWithoutItsContent(t *testing.T) {
 		},
 		{
 			"level": "INFO", "msg": "request", "operation": "event_post", "method": "POST", "path": template, "status": 401.,
-			"fault": "", "cause": "UNAUTHORIZED: no such token",
+			"fault": "unauthenticated", "cause": "UNAUTHORIZED: no such token",
 		},
 		{
 			"level": "INFO", "msg": "request", "operation": "unknown", "method": "GET", "path": "", "status": 404.,

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -15,11 +16,13 @@ import (
 )
 
 // Document is an assembled OpenAPI 3.1 description. It does not change after
-// Assemble.
+// Assemble and is safe for concurrent use.
 type Document struct {
 	raw        map[string]any
 	operations []*Operation
-	compiler   *jsonschema.Compiler
+
+	compiling sync.Mutex
+	compiler  *jsonschema.Compiler // guarded by compiling
 }
 
 // Operation is one method on one path, with everything that the gate and the

@@ -105,9 +105,10 @@ func TestNewRefusesWhatCannotBeExecuted(t *testing.T) {
 		functions []string
 		want      string
 	}{
-		"function missing":   {[]string{operation("/x", whole("x"))}, nil, `operation x: there is no function "x"`},
-		"function unnamed":   {[]string{operation("/x", whole("x"))}, []string{"x", "y"}, `function "y": no operation names it`},
-		"pattern beyond RE2": {[]string{operation("/x", whole("x")+"\nparameters: [{in: query, name: q, schema: {pattern: 'a(?=b)'}}]")}, []string{"x"}, "operation x: parameter q"},
+		"function missing":        {[]string{operation("/x", whole("x"))}, nil, `operation x: there is no function "x"`},
+		"function unnamed":        {[]string{operation("/x", whole("x"))}, []string{"x", "y"}, `function "y": no operation names it`},
+		"pattern beyond RE2":      {[]string{operation("/x", whole("x")+"\nparameters: [{in: query, name: q, schema: {pattern: 'a(?=b)'}}]")}, []string{"x"}, "operation x: parameter q"},
+		"no key for fingerprints": {[]string{operation("/x", whole("x")+"\nparameters: [{in: header, name: idempotency-key, schema: {}}]")}, []string{"x"}, "operation x: takes an Idempotency-Key"},
 		"schema without sense": {
 			[]string{operation("/x", whole("x")+"\nrequestBody: {content: {application/json: {schema: {type: 5}}}}")},
 			[]string{"x"},

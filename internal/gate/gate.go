@@ -108,6 +108,9 @@ func (g *Gate) compile() error {
 			problems = append(problems, fmt.Errorf("operation %s: %w", op.ID, err))
 			continue
 		}
+		if p.keyed && len(g.FingerprintKey) == 0 {
+			problems = append(problems, fmt.Errorf("operation %s: takes an Idempotency-Key, and there is no FingerprintKey", op.ID))
+		}
 		r := routes[op.Path]
 		if r == nil {
 			r = &route{plans: map[string]*plan{}}

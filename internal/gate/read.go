@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,8 +32,11 @@ var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 // numbers that a float64 can hold, and the limits of this package.
 func readJSON(body []byte) (map[string]any, []fault.Problem) {
 	dec := decoders.Get().(*jsontext.Decoder)
-	defer decoders.Put(dec)
 	dec.Reset(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
+	defer func() {
+		dec.Reset(http.NoBody) // the pool must not hold on to a body, which may have secrets
+		decoders.Put(dec)
+	}()
 
 	r := reader{dec: dec}
 	tree := r.top()

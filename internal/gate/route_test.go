@@ -21,6 +21,8 @@ func TestRoutesAndTheirRefusals(t *testing.T) {
 		"doubled slash":                  {ask{method: "GET", path: "//healthz"}, 404, "NOT_FOUND", ""},
 		"dot segment":                    {ask{method: "GET", path: "/v1/../healthz"}, 404, "NOT_FOUND", ""},
 		"single dot":                     {ask{method: "GET", path: "/./healthz"}, 404, "NOT_FOUND", ""},
+		"escaped dot segments":           {ask{method: "GET", path: "/v1/%2e%2e/healthz"}, 404, "NOT_FOUND", ""},
+		"escaped slash in a literal":     {ask{method: "GET", path: "/v1%2Faccounts/T11223351/case"}, 404, "NOT_FOUND", ""},
 		"unknown path before a token":    {ask{path: "/v1/accounts/T11223351/other", body: "{}"}, 404, "NOT_FOUND", ""},
 		"wrong method":                   {ask{method: "DELETE", path: casePath, token: "Bearer merchant"}, 405, "METHOD_NOT_ALLOWED", "GET, HEAD, POST, OPTIONS"},
 		"wrong method before a token":    {ask{method: "PATCH", path: startPath}, 405, "METHOD_NOT_ALLOWED", "DELETE, POST, OPTIONS"},

@@ -26,6 +26,8 @@ type Schema struct {
 
 // Schema compiles the schema at a pointer such as "#/components/schemas/Error".
 func (d *Document) Schema(pointer string) (*Schema, error) {
+	d.compiling.Lock()
+	defer d.compiling.Unlock()
 	compiled, err := d.compiler.Compile(resource + pointerFragment(pointer))
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", readable(pointer), err)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -104,7 +105,8 @@ func (x *exchange) causeAttrs() []slog.Attr {
 	if x.cause == nil {
 		return nil
 	}
-	code := fault.From(x.cause).Code
+	f := fault.From(x.cause)
+	code := cmp.Or(f.Code, f.Kind.String())
 	if r, ok := x.cause.(*refusal); ok {
 		code = r.code
 	}
