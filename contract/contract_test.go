@@ -12,6 +12,7 @@ import (
 
 	"mooring/internal/connection"
 	"mooring/internal/gate"
+	"mooring/internal/gateway"
 )
 
 func TestEveryOperationIsDescribed(t *testing.T) {
@@ -49,8 +50,11 @@ func TestEveryOperationListsTheStatusesThatFollowFromItsDescription(t *testing.T
 		if hasParameter(op, "oid") || hasParameter(op, "aid") {
 			needed = append(needed, 403)
 		}
-		if op.Method != "GET" { // a body that is not wanted may still be too large or of another kind
-			needed = append(needed, 413, 415)
+		if op.Method != "GET" { // a body that is not wanted may still be too large
+			needed = append(needed, 413)
+		}
+		if op.Body != nil {
+			needed = append(needed, 415)
 		}
 		if hasParameter(op, "Idempotency-Key") {
 			needed = append(needed, 422)
@@ -230,6 +234,10 @@ func TestTheEnumsAreThoseOfTheCode(t *testing.T) {
 	}{
 		{[]string{"components", "schemas", "ConnectionStatus"}, words(connection.Statuses...)},
 		{[]string{"components", "headers", "MooringEffect", "schema"}, words(connection.Applied, connection.Stale, connection.Duplicate)},
+		{
+			[]string{"components", "headers", "MooringSync", "schema"},
+			append([]string{"changed", "unchanged"}, words(gateway.Recent, gateway.Failed, gateway.Unavailable)...),
+		},
 	}
 	for _, test := range tests {
 		var got []string

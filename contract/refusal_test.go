@@ -154,7 +154,8 @@ func newGate(t *testing.T, doc *gate.Document, fails error) http.Handler {
 	}
 	g, err := gate.New(gate.Config{
 		Document: doc, Functions: functions, Metrics: telemetry.NewMetrics(), Log: slog.New(slog.DiscardHandler),
-		NewID: func() string { return "01990f2a-6c1e-7a4b-9d3f-0b6a5c2e8d11" },
+		FingerprintKey: []byte("a key of the test"),
+		NewID:          func() string { return "01990f2a-6c1e-7a4b-9d3f-0b6a5c2e8d11" },
 		Verify: func(_ context.Context, authorization []string) (auth.Caller, error) {
 			if len(authorization) == 0 {
 				return auth.Caller{}, fault.Denied(nil)
