@@ -49,7 +49,7 @@ func (c *coverage) saw(operation string, status int) {
 }
 
 // demandEverything fails for each answer of the contract that no story got and
-// exceptions.txt does not excuse, and for each excuse that is not needed.
+// exceptions.list does not excuse, and for each excuse that is not needed.
 func (c *coverage) demandEverything(t *testing.T) {
 	excused := exceptions(t)
 	for a := range c.promised {
@@ -57,12 +57,12 @@ func (c *coverage) demandEverything(t *testing.T) {
 		case !c.seen[a] && reason == "":
 			t.Errorf("no story gets %d from %s", a.status, a.operation)
 		case c.seen[a] && excused[a] != "":
-			t.Errorf("a story gets %d from %s, so exceptions.txt need not excuse it", a.status, a.operation)
+			t.Errorf("a story gets %d from %s, so exceptions.list need not excuse it", a.status, a.operation)
 		}
 	}
 	for a := range excused {
 		if a.operation != "*" && !c.promised[a] {
-			t.Errorf("exceptions.txt excuses %d of %s, which the contract does not list", a.status, a.operation)
+			t.Errorf("exceptions.list excuses %d of %s, which the contract does not list", a.status, a.operation)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func (e excuses) reason(a answer) string {
 // exceptions reads lines of "operation status reason".
 func exceptions(t *testing.T) excuses {
 	t.Helper()
-	text, err := os.ReadFile("exceptions.txt")
+	text, err := os.ReadFile("exceptions.list")
 	if err != nil {
 		t.Fatal(err)
 	}

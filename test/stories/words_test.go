@@ -220,15 +220,13 @@ func (s *story) headers(hasBody bool) http.Header {
 		h.Set("Content-Type", "application/json")
 	}
 	for _, line := range s.extra {
-		name, value, _ := strings.Cut(line, ":")
-		if left, ok := strings.CutPrefix(name, "-"); ok {
-			h.Del(left)
-			continue
+		name, _, _ := strings.Cut(line, ":")
+		h.Del(strings.TrimPrefix(name, "-")) // what is sent replaces what would have been
+	}
+	for _, line := range s.extra {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			h.Add(name, strings.TrimSpace(value))
 		}
-		if canonical := http.CanonicalHeaderKey(name); canonical == "Content-Type" || canonical == "Authorization" {
-			h.Del(name)
-		}
-		h.Add(name, strings.TrimSpace(value))
 	}
 	return h
 }
