@@ -472,17 +472,8 @@ func testManyConnections(t *testing.T, d door) {
 	changes := make([]Change, 0, 2*many)
 	for i := range many {
 		for _, c := range []Change{signing(merchant), posting(enabled("step"))} {
-			c.Provider = fmt.Sprint("provider-", i)
-			decide := c.Decide
-			c.Decide = func(f Found) (Decision, error) {
-				decision, err := decide(f)
-				if decision.Connection != nil {
-					decision.Connection.Provider = fmt.Sprint("provider-", i)
-				}
-				return decision, err
-			}
-			in := fmt.Sprint("external-", i)
-			changes = append(changes, keyed(c, in+string(c.Owner), in))
+			name := fmt.Sprint("key-of-", i, c.Owner)
+			changes = append(changes, keyed(numbered(c, i), name, name))
 		}
 	}
 	_, errs := together(t, s, changes...)

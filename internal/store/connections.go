@@ -101,8 +101,6 @@ func (s *Store) head(ctx context.Context, caller auth.Caller, id account.ID, pro
 	return c, err
 }
 
-func (p place) values() []any { return []any{string(p.account), p.provider} }
-
 // made is a whole new row, in the order of connectionColumns.
 func made(c *connection.Connection) []any {
 	return append([]any{string(c.Account), c.Provider, micros(c.CreatedAt), c.CreatedBy}, history(c)...)

@@ -44,7 +44,7 @@ func (e *postgres) open(ctx context.Context, wrap func(driver.Connector) driver.
 		config.ConnectTimeout = 10 * time.Second
 	}
 	pool := func() *sql.DB {
-		return sql.OpenDB(wrap(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(checkPostgres))))
+		return sql.OpenDB(wrap(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(checkConnection))))
 	}
 	// Writers: the committers, and some for writes that do not queue.
 	return fixed(pool(), e.committers()+2), fixed(pool(), max(8, 4*runtime.GOMAXPROCS(0))), nil
@@ -53,17 +53,28 @@ func (e *postgres) open(ctx context.Context, wrap func(driver.Connector) driver.
 // serverSettings are what makes a commit safe, by the server's own names.
 var serverSettings = []string{"server_version_num", "server_encoding", "fsync", "full_page_writes", "synchronous_commit"}
 
-// checkPostgres refuses a connection on which a commit would not be safe.
-func checkPostgres(ctx context.Context, conn *pgx.Conn) error {
+// checkConnection refuses a connection on which a commit would not be safe.
+func checkConnection(ctx context.Context, conn *pgx.Conn) error {
+	got, err := readServerSettings(ctx, conn)
+	if err == nil {
+		err = checkServerSettings(got)
+	}
+	if err != nil {
+		_ = conn.Close(ctx) // nobody else would
+	}
+	return err
+}
+
+func readServerSettings(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
 	got := map[string]string{}
 	for _, name := range serverSettings {
 		var value string
 		if err := conn.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
-			return fmt.Errorf("read the setting %s: %w", name, err)
+			return nil, fmt.Errorf("read the setting %s: %w", name, err)
 		}
 		got[name] = value
 	}
-	return checkServerSettings(got)
+	return got, nil
 }
 
 func checkServerSettings(got map[string]string) error {
@@ -83,6 +94,14 @@ func checkServerSettings(got map[string]string) error {
 		return errors.New("PostgreSQL runs with synchronous_commit = off: turn it on, or a crash loses what was acknowledged")
 	}
 	return nil
+}
+
+func (e *postgres) refusal(err error) error {
+	if failed, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		// One line per host that was tried.
+		return fmt.Errorf("PostgreSQL can't be reached: %s", strings.Join(strings.Fields(failed.Error()), " "))
+	}
+	return err
 }
 
 func (e *postgres) trouble(err error) trouble {

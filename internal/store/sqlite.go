@@ -181,6 +181,19 @@ func checkSQLiteVersion(version string) error {
 	return nil
 }
 
+func (e *sqlite) refusal(err error) error {
+	file := filepath.Join(e.dir, databaseFile)
+	failed, ok := errors.AsType[*driversqlite.Error](err)
+	switch {
+	case !ok:
+		return err
+	case e.trouble(err) == broken:
+		return fmt.Errorf("%s is no SQLite database, or a damaged one: restore it from a backup, or name another directory", file)
+	default:
+		return fmt.Errorf("can't open %s: %w", file, failed)
+	}
+}
+
 func (e *sqlite) trouble(err error) trouble {
 	failed, ok := errors.AsType[*driversqlite.Error](err)
 	if !ok {

@@ -97,13 +97,13 @@ func (s *Store) connect(ctx context.Context, wrap func(driver.Connector) driver.
 	}
 	s.write, s.read = &pool{db: write}, &pool{db: read}
 	if err := write.PingContext(ctx); err != nil {
-		return err
+		return s.engine.refusal(err)
 	}
 	if err := migrate(ctx, s.engine, write, s.log); err != nil {
 		return err
 	}
 	if err := read.PingContext(ctx); err != nil {
-		return err
+		return s.engine.refusal(err)
 	}
 	if err := s.write.prepare(ctx, s.engine, writing); err != nil {
 		return err

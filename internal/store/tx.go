@@ -25,6 +25,7 @@ type engine interface {
 	troubleAtCommit(error) trouble // what the failure of a commit means
 
 	open(ctx context.Context, wrap func(driver.Connector) driver.Connector) (write, read *sql.DB, err error)
+	refusal(err error) error // one sentence for a first connection that failed
 	migrator(write *sql.DB) (*goose.Provider, error)
 	chores(ctx context.Context, s *Store) // work beside the committers, until ctx ends
 	close(read, write *pool, sound bool) error

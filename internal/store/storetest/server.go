@@ -32,50 +32,55 @@ kill -INT "$server"
 wait "$server"
 rm -rf "$2"`
 
-// leash is the write end of the watcher's standard input, held open for as
-// long as the process lives.
-var leash io.WriteCloser
+// server is what all tests of the process share.
+type server struct {
+	admin string    // connection string of a role that may create databases
+	leash io.Closer // the watcher's standard input, open for as long as the process lives; nil for a borrowed server
+}
 
-// start returns the connection string of the server, after starting it if
-// there is none to borrow.
-func start() (string, error) {
+// start finds the server, after starting it if there is none to borrow.
+func start() (*server, error) {
 	if dsn := os.Getenv(adminVariable); dsn != "" {
-		return dsn, nil
+		return &server{admin: dsn}, nil
 	}
-	bin, err := programs()
+	bin, err := programs(debian)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	owner, err := unprivileged()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	dir, err := directory(owner)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := initialise(bin, dir, owner); err != nil {
-		return "", errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	if err := launch(bin, dir, owner); err != nil {
-		return "", errors.Join(err, os.RemoveAll(dir))
+	leash, err := launch(bin, dir, owner)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	dsn := (&url.URL{
 		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
 		RawQuery: url.Values{"host": {dir}}.Encode(),
 	}).String()
-	return dsn, await(dsn, filepath.Join(dir, "log"))
+	return &server{admin: dsn, leash: leash}, await(dsn, filepath.Join(dir, "log"))
 }
 
+// debian is where Debian keeps the programs, out of the PATH.
+const debian = "/usr/lib/postgresql/*/bin/initdb"
+
 // programs finds the directory of initdb and postgres: on the PATH, or the
-// newest where Debian keeps them.
-func programs() (string, error) {
+// newest of those that match pattern.
+func programs(pattern string) (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			return filepath.Dir(real), nil
 		}
 	}
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	found, err := filepath.Glob(pattern)
 	if err != nil || len(found) == 0 {
 		return "", errNoServer
 	}
@@ -136,16 +141,17 @@ func initialise(bin, dir string, owner *syscall.Credential) error {
 	return errors.Join(err, conf.Close())
 }
 
-func launch(bin, dir string, owner *syscall.Credential) error {
+// launch starts the server under its watcher and returns the watcher's leash.
+func launch(bin, dir string, owner *syscall.Credential) (io.Closer, error) {
 	cmd := command(owner, dir, "/bin/sh", "-c", watch, "watch", filepath.Join(bin, "postgres"), dir)
 	// A group of its own, so that an interrupt from the keyboard ends the tests
 	// first and the server after them.
 	cmd.SysProcAttr.Setpgid = true
-	var err error
-	if leash, err = cmd.StdinPipe(); err != nil {
-		return err
+	leash, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
 	}
-	return cmd.Start()
+	return leash, cmd.Start()
 }
 
 func command(owner *syscall.Credential, dir, program string, args ...string) *exec.Cmd {

@@ -11,6 +11,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"sync"
@@ -27,8 +28,9 @@ import (
 const adminVariable = "MOORING_TEST_POSTGRES"
 
 var (
-	admin     = sync.OnceValues(start)
+	shared    = sync.OnceValues(start)
 	databases atomic.Int64
+	process   = rand.Uint64() // a process id may come again on a borrowed server
 )
 
 // Postgres makes an empty database and returns its connection string, as a
@@ -38,11 +40,24 @@ func Postgres(tb testing.TB) string {
 	return create(tb, "template0")
 }
 
+// Template is a prepared database that tests get copies of. The zero Template
+// is ready for use.
+type Template struct {
+	once sync.Once
+	name string
+}
+
 // Cloned makes a copy of the database that prepare makes. The first call in a
 // process runs prepare on an empty database, which becomes the template;
-// prepare must leave no connection to it open.
+// prepare must leave no connection to it open. On a borrowed server, where a
+// template would stay behind, each copy is prepared by itself.
 func (t *Template) Cloned(tb testing.TB, prepare func(dsn string)) string {
 	tb.Helper()
+	if os.Getenv(adminVariable) != "" {
+		dsn := Postgres(tb)
+		prepare(dsn)
+		return dsn
+	}
 	t.once.Do(func() {
 		name := uniqueName()
 		run(tb, "CREATE DATABASE "+name+" TEMPLATE template0")
@@ -55,13 +70,6 @@ func (t *Template) Cloned(tb testing.TB, prepare func(dsn string)) string {
 	return create(tb, t.name)
 }
 
-// Template is a prepared database that tests get copies of. The zero Template
-// is ready for use.
-type Template struct {
-	once sync.Once
-	name string
-}
-
 func create(tb testing.TB, template string) string {
 	tb.Helper()
 	name := uniqueName()
@@ -71,19 +79,15 @@ func create(tb testing.TB, template string) string {
 }
 
 func uniqueName() string {
-	return fmt.Sprintf("mooring_test_%d_%d", os.Getpid(), databases.Add(1))
+	return fmt.Sprintf("mooring_test_%x_%d", process, databases.Add(1))
 }
 
 // run executes one statement on the server's own database.
 func run(tb testing.TB, statement string) {
 	tb.Helper()
-	dsn, err := admin()
-	if err != nil {
-		tb.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, dsn)
+	conn, err := pgx.Connect(ctx, admin(tb))
 	if err != nil {
 		tb.Fatalf("connect to the test server: %v", err)
 	}
@@ -96,14 +100,20 @@ func run(tb testing.TB, statement string) {
 // database is the admin connection string with another database in it.
 func database(tb testing.TB, name string) string {
 	tb.Helper()
-	dsn, err := admin()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	u, err := url.Parse(dsn)
+	u, err := url.Parse(admin(tb))
 	if err != nil || u.Scheme == "" {
 		tb.Fatalf("%s must be a postgres:// URL", adminVariable)
 	}
 	u.Path = "/" + name
 	return u.String()
+}
+
+// admin is the connection string of the server's own database.
+func admin(tb testing.TB) string {
+	tb.Helper()
+	s, err := shared()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s.admin
 }

@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"mooring/internal/fault"
+)
+
+// saboteur stands between the store and its driver and spoils commits and
+// statements to order.
+type saboteur struct {
+	mu     sync.Mutex
+	commit []func(driver.Tx) error // what the next commits do instead
+	exec   []error                 // what the next statements that write fail with
+}
+
+func (b *saboteur) atCommit(do ...func(driver.Tx) error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.commit = append(b.commit, do...)
+}
+
+func (b *saboteur) atExec(errs ...error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.exec = append(b.exec, errs...)
+}
+
+func (b *saboteur) nextCommit() func(driver.Tx) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.commit) == 0 {
+		return driver.Tx.Commit
+	}
+	do := b.commit[0]
+	b.commit = b.commit[1:]
+	return do
+}
+
+func (b *saboteur) nextExec() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.exec) == 0 {
+		return nil
+	}
+	err := b.exec[0]
+	b.exec = b.exec[1:]
+	return err
+}
+
+func (b *saboteur) wrap(c driver.Connector) driver.Connector { return &spoiledConnector{c, b} }
+
+type spoiledConnector struct {
+	driver.Connector
+	by *saboteur
+}
+
+func (c *spoiledConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &spoiledConn{conn.(fullConn), c.by}, nil
+}
+
+// fullConn is what both drivers' connections can do.
+type fullConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+}
+
+type spoiledConn struct {
+	fullConn
+	by *saboteur
+}
+
+func (c *spoiledConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.fullConn.BeginTx(ctx, opts)
+	if err != nil || opts.ReadOnly {
+		return tx, err
+	}
+	return &spoiledTx{tx, c.by}, nil
+}
+
+func (c *spoiledConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	stmt, err := c.fullConn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &spoiledStmt{stmt.(fullStmt), c.by}, nil
+}
+
+func (c *spoiledConn) CheckNamedValue(v *driver.NamedValue) error {
+	if checker, ok := c.fullConn.(driver.NamedValueChecker); ok {
+		return checker.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}
+
+type spoiledTx struct {
+	driver.Tx
+	by *saboteur
+}
+
+func (t *spoiledTx) Commit() error { return t.by.nextCommit()(t.Tx) }
+
+type fullStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+type spoiledStmt struct {
+	fullStmt
+	by *saboteur
+}
+
+func (s *spoiledStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.by.nextExec(); err != nil {
+		return nil, err
+	}
+	return s.fullStmt.ExecContext(ctx, args)
+}
+
+var errWire = errors.New("the wire was cut")
+
+// lost fails a commit that did not happen; heard fails one that did.
+func lost(tx driver.Tx) error  { return errors.Join(errWire, tx.Rollback()) }
+func heard(tx driver.Tx) error { return errors.Join(errWire, tx.Commit()) }
+
+// spoiled is a store with a signed connection and a saboteur at its driver.
+func spoiled(t *testing.T, d door) (*Store, *saboteur, Config) {
+	t.Helper()
+	by := &saboteur{}
+	tune := standard
+	tune.wrap = by.wrap
+	cfg := d(t)
+	s := inhabit(t, openTuned(t, cfg, tune))
+	mustChange(t, s, signing(merchant))
+	return s, by, cfg
+}
+
+// Whichever way a commit went whose answer was lost, everybody in the batch is
+// told that nobody knows, and asking again with the same key gives one effect.
+func TestALostCommitConverges(t *testing.T) {
+	for engine, d := range doors {
+		for fate, commit := range map[string]func(driver.Tx) error{"not persisted": lost, "persisted": heard} {
+			t.Run(engine+" "+fate, func(t *testing.T) {
+				s, by, cfg := spoiled(t, d)
+				changes := []Change{keyed(posting(enabled("one")), "", "f"), keyed(posting(enabled("two")), "", "f")}
+				by.atCommit(driver.Tx.Commit, commit) // the holder's, then the batch's
+				_, errs := together(t, s, changes...)
+				for _, err := range errs {
+					wantUnavailable(t, err)
+				}
+				if engine == "sqlite" {
+					wantStopped(t, s)
+					if err := s.Close(); err != nil {
+						t.Errorf("close a stopped store: %v", err)
+					}
+					s = openStore(t, cfg)
+				}
+				var answers []Answer
+				for range 3 {
+					for i, c := range changes {
+						a := mustChange(t, s, c)
+						a.Replayed = false
+						if len(answers) <= i {
+							answers = append(answers, a)
+						}
+						if diff := cmp.Diff(answers[i], a); diff != "" {
+							t.Errorf("two answers to one key (-first +later):\n%s", diff)
+						}
+					}
+				}
+				wantNames(t, s, "signup_received", "one", "two")
+			})
+		}
+	}
+}
+
+// After a failed sync nobody knows what the disk holds.
+func wantStopped(t *testing.T, s *Store) {
+	t.Helper()
+	wantUnavailable(t, s.Ping(context.Background()))
+	_, err := s.Change(context.Background(), posting(enabled("after")))
+	wantUnavailable(t, err)
+	wantUnavailable(t, s.AddKey(context.Background(), SealedKey{ID: "k", Purpose: "signing", CreatedAt: noon}))
+}
+
+func TestALostCommitOfAnAccountIsUnknownToo(t *testing.T) {
+	for engine, d := range doors {
+		t.Run(engine, func(t *testing.T) {
+			s, by, _ := spoiled(t, d)
+			by.atCommit(heard)
+			wantUnavailable(t, s.CreateClient(context.Background(), clientOf(withClient(merchant, newID()))))
+		})
+	}
+}
+
+// What PostgreSQL reports when transactions meet is run again, unseen by the
+// caller, wherever it strikes.
+func TestConflictsAreRetriedUnseen(t *testing.T) {
+	for _, code := range []string{"40001", "40P01", "23505"} {
+		t.Run(code, func(t *testing.T) {
+			s, by, _ := spoiled(t, newPostgres)
+			met := &pgconn.PgError{Code: code}
+			refuse := func(tx driver.Tx) error { _ = tx.Rollback(); return met }
+			by.atExec(met)
+			by.atCommit(refuse, driver.Tx.Commit)
+			mustChange(t, s, keyed(posting(enabled("one")), "", "f"))
+			by.atExec(met)
+			by.atCommit(refuse)
+			if err := s.CreateClient(context.Background(), clientOf(withClient(merchant, newID()))); err != nil {
+				t.Error(err)
+			}
+			wantNames(t, s, "signup_received", "one")
+		})
+	}
+}
+
+func TestADatabaseThatGoesAwayBeforeTheCommitWroteNothing(t *testing.T) {
+	for _, gone := range []error{driver.ErrBadConn, &pgconn.PgError{Code: "57P01"}, context.DeadlineExceeded} {
+		s, by, _ := spoiled(t, newPostgres)
+		by.atExec(gone, gone, gone, gone)
+		_, err := s.Change(context.Background(), posting(enabled("one")))
+		wantUnavailable(t, err)
+		by.mu.Lock()
+		by.exec = nil
+		by.mu.Unlock()
+		mustChange(t, s, posting(enabled("two")))
+		wantNames(t, s, "signup_received", "two")
+	}
+}
+
+func TestAStatementThatFailsForGoodIsInternal(t *testing.T) {
+	for engine, d := range doors {
+		t.Run(engine, func(t *testing.T) {
+			s, by, _ := spoiled(t, d)
+			by.atExec(errWire)
+			_, err := s.Change(context.Background(), posting(enabled("one")))
+			wantKind(t, err, fault.Internal)
+			mustChange(t, s, posting(enabled("two")))
+			wantNames(t, s, "signup_received", "two")
+		})
+	}
+}

@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"mooring/internal/auth"
+	"mooring/internal/store/storetest"
+)
+
+func withClient(c auth.Caller, client string) auth.Caller {
+	c.Client = client
+	return c
+}
+
+// nodes are several stores on one database.
+func nodes(t *testing.T, n int) []*Store {
+	t.Helper()
+	cfg := newPostgres(t)
+	all := make([]*Store, n)
+	for i := range all {
+		all[i] = openStore(t, cfg)
+	}
+	inhabit(t, all[0])
+	return all
+}
+
+func TestNodesThatWriteToOneConnectionLoseNothing(t *testing.T) {
+	all := nodes(t, 3)
+	var wg sync.WaitGroup
+	for i := range 24 {
+		s := all[i%len(all)]
+		wg.Go(func() { mustChange(t, s, signing(merchant)) }) // the first of them makes the row, and they race for it
+	}
+	wg.Wait()
+	for i := range 48 {
+		s := all[i%len(all)]
+		wg.Go(func() {
+			for range 5 {
+				mustChange(t, s, posting(enabled("step")))
+			}
+		})
+	}
+	wg.Wait()
+	c := whole(t, all[0])
+	if len(c.Events) != 24+240 || c.LastSeq != 24+240 || len(c.Signups) != 24 {
+		t.Errorf("got %d events up to %d and %d signups, want 264 and 24", len(c.Events), c.LastSeq, len(c.Signups))
+	}
+}
+
+func TestNodesGiveOneAnswerPerKeyAndExternalID(t *testing.T) {
+	all := nodes(t, 3)
+	mustChange(t, all[0], signing(merchant))
+	once := enabled("once")
+	once.ExternalID = "e"
+	change := keyed(posting(enabled("keyed")), "k", "f")
+	var (
+		mu             sync.Mutex
+		keys, external = map[string]int{}, map[string]int{}
+		wg             sync.WaitGroup
+	)
+	for i := range 48 {
+		s := all[i%len(all)]
+		wg.Go(func() {
+			a, b := mustChange(t, s, change), mustChange(t, s, posting(once))
+			mu.Lock()
+			defer mu.Unlock()
+			keys[string(a.Body)]++
+			external[string(b.Body)]++
+		})
+	}
+	wg.Wait()
+	if len(keys) != 1 || len(external) != 1 {
+		t.Errorf("got %d answers to one key and %d events with one external id, want one of each", len(keys), len(external))
+	}
+	if c := whole(t, all[1]); c.LastSeq != 3 {
+		t.Errorf("the last event is %d, want 3", c.LastSeq)
+	}
+}
+
+// Batches that name the same connections in different orders must not wait
+// for each other in a circle.
+func TestNodesDoNotDeadlock(t *testing.T) {
+	all := nodes(t, 2)
+	const many = 20
+	for i := range many {
+		mustChange(t, all[0], numbered(signing(merchant), i))
+	}
+	var wg sync.WaitGroup
+	for n, s := range all {
+		for i := range many {
+			i := i
+			if n == 1 {
+				i = many - 1 - i
+			}
+			wg.Go(func() {
+				for range 10 {
+					mustChange(t, s, numbered(posting(enabled("step")), i))
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for i := range many {
+		c, err := all[0].Connection(context.Background(), merchant, merchantID, fmt.Sprint("provider-", i))
+		if err != nil || c.LastSeq != 21 {
+			t.Errorf("connection %d stands at %+v, %v; want 21", i, c, err)
+		}
+	}
+}
+
+func TestNodesThatStartTogetherMigrateOnce(t *testing.T) {
+	cfg := Config{Database: storetest.Postgres(t)}
+	var wg sync.WaitGroup
+	all := make([]*Store, 4)
+	for i := range all {
+		wg.Go(func() {
+			s, err := Open(context.Background(), cfg)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			all[i] = s
+		})
+	}
+	wg.Wait()
+	for _, s := range all {
+		if s != nil {
+			defer s.Close()
+		}
+	}
+	if !t.Failed() {
+		inhabit(t, all[0])
+		mustChange(t, all[3], signing(merchant))
+	}
+}
+
+// A right that is taken away on one node is gone on the next write of another.
+func TestANodeSeesADisabledClientAtOnce(t *testing.T) {
+	all := nodes(t, 2)
+	mustChange(t, all[1], signing(merchant))
+	if _, err := all[0].write.db.Exec("UPDATE client SET disabled = true WHERE id = $1", merchant.Client); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all[1].Change(context.Background(), signing(merchant)); err == nil {
+		t.Error("a client that another node disabled wrote")
+	}
+}
