@@ -94,7 +94,7 @@ func TestAConnectionIsAskedAboutOnceInAnInterval(t *testing.T) {
 			{time.Second, gateway.Recent, 2},
 			{time.Hour, gateway.Done, 3},
 		} {
-			time.Sleep(step.wait)
+			<-time.After(step.wait)
 			report, outcome, err := d.Ask(t.Context(), about(merchant))
 			if outcome != step.outcome || err != nil || u.calls.Load() != step.calls {
 				t.Errorf("%+v: %s after %d calls, %v", step, outcome, u.calls.Load(), err)
@@ -285,7 +285,7 @@ func TestTheMemoryOfADeskIsBounded(t *testing.T) {
 		if n := u.calls.Load(); n != gateway.MaxRecent {
 			t.Errorf("the provider was asked %d times", n)
 		}
-		time.Sleep(gateway.Interval)
+		<-time.After(gateway.Interval)
 		if _, outcome, err := d.Ask(t.Context(), about(id(gateway.MaxRecent))); outcome != gateway.Done {
 			t.Error("a desk stays full", outcome, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,7 +19,9 @@ func check(f file, d *document) {
 		d.refuse("/slug", "the file of the provider %s must be named %s", f.Slug, want)
 	}
 	checkVersions(f, d)
-	checkModel(f, d)
+	if len(d.problems) == 0 {
+		checkModel(f, d)
+	}
 	if len(d.problems) > 0 {
 		return // what follows needs schemas that hold
 	}
@@ -45,6 +48,9 @@ func checkVersions(f file, d *document) {
 	}
 	for _, number := range slices.Sorted(maps.Keys(f.Versions)) {
 		v, at := f.Versions[number], pointerTo("versions", number)
+		if n, _ := strconv.Atoi(number); n > f.Schema {
+			d.refuse(at, "version %s is newer than schema, which is %d", number, f.Schema)
+		}
 		if v.Request != nil {
 			checkSchema(d, at+"/request", v.Request)
 			checkNoSecrets(d, at+"/request", v.Request)

@@ -113,6 +113,10 @@ func (d *document) syntax(err error) {
 	d.refuseAt(line, 1, "not YAML: "+strings.ReplaceAll(reason, "\n", " "))
 }
 
+// maxDepth is how deeply values may be nested. Anything deeper is no file that
+// a person wrote.
+const maxDepth = 64
+
 func (d *document) plain(pointer string, node *yaml.Node) any {
 	if _, named := d.at[pointer]; !named || pointer == "" {
 		d.at[pointer] = position{node.Line, node.Column}
@@ -123,6 +127,10 @@ func (d *document) plain(pointer string, node *yaml.Node) any {
 	}
 	if node.Style&yaml.TaggedStyle != 0 {
 		d.refuseAt(node.Line, node.Column, "tags are not allowed: quote the value to make it text")
+		return nil
+	}
+	if strings.Count(pointer, "/") > maxDepth {
+		d.refuseAt(node.Line, node.Column, "nested too deeply")
 		return nil
 	}
 	switch node.Kind {

@@ -89,8 +89,6 @@ func collect(e *jsonschema.ValidationError, found map[violation]bool) {
 // whatever version of the library finds it.
 func reasonOf(broken jsonschema.ErrorKind) string {
 	switch k := broken.(type) {
-	case *kind.FalseSchema:
-		return "does not belong here"
 	case *kind.Type:
 		return fmt.Sprintf("must be of type %s, not %s", strings.Join(k.Want, " or "), k.Got)
 	case *kind.Enum:
@@ -102,15 +100,15 @@ func reasonOf(broken jsonschema.ErrorKind) string {
 	case *kind.Format:
 		return "must be of the format " + k.Want
 	case *kind.MinLength:
-		return fmt.Sprintf("must have at least %d characters", k.Want)
+		return fmt.Sprintf("must have %d or more characters", k.Want)
 	case *kind.MaxLength:
-		return fmt.Sprintf("must have at most %d characters", k.Want)
+		return fmt.Sprintf("must have %d or fewer characters", k.Want)
 	case *kind.MinItems:
-		return fmt.Sprintf("must have at least %d items", k.Want)
+		return fmt.Sprintf("must have %d or more items", k.Want)
 	case *kind.MaxItems:
-		return fmt.Sprintf("must have at most %d items", k.Want)
+		return fmt.Sprintf("must have %d or fewer items", k.Want)
 	case *kind.MinProperties:
-		return fmt.Sprintf("must have at least %d members", k.Want)
+		return fmt.Sprintf("must have %d or more members", k.Want)
 	case *kind.Minimum:
 		return "must be at least " + k.Want.RatString()
 	case *kind.Maximum:

@@ -1,0 +1,211 @@
+package provider_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"mooring/internal/connection"
+	"mooring/internal/provider"
+)
+
+// TestTheDocumentedOperationsAreServed spells out what clients of the
+// documented API rely on: names, methods, paths, and how sure each is.
+func TestTheDocumentedOperationsAreServed(t *testing.T) {
+	const prefix, base = "aid_account_settings_connections_", "/v1/accounts/{aid}/management/settings/connections/"
+	want := map[string]string{
+		"mastercard_3ds_post": "POST mastercard-3ds seed",
+		"mastercard_3ds_get":  "GET mastercard-3ds documented-2026",
+		"vipps_post":          "POST vipps documented-2021",
+		"vipps_put":           "PUT vipps documented-2021",
+		"vipps_get":           "GET vipps documented-2026",
+		"payex_post":          "POST payex/{payment_product_type} documented-2021",
+		"payex_get":           "GET payex/{payment_product_type} documented-2021",
+		"swish_post":          "POST swish documented-2026",
+		"swish_get":           "GET swish documented-2021",
+		"collector_post":      "POST collector documented-2021",
+		"collector_get":       "GET collector documented-2026",
+		"bambora_post":        "POST bambora documented-2026",
+		"bambora_get":         "GET bambora documented-2021",
+		"instabank_post":      "POST instabank documented-2021",
+		"instabank_get":       "GET instabank documented-2021",
+	}
+	got := map[string]string{}
+	for _, o := range newSuite(t).document.Operations() {
+		if name, ok := strings.CutPrefix(o.ID, prefix); ok {
+			got[name] = o.Method + " " + strings.TrimPrefix(o.Path, base) + " " + o.Evidence
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestThePartnerEndpointTakesTheProvidersThatSaySo compares the files with the
+// contract, which spells the documented names out.
+func TestThePartnerEndpointTakesTheProvidersThatSaySo(t *testing.T) {
+	s := newSuite(t)
+	operation, ok := s.document.Operation("aid_accounts_aid_connections_events_post")
+	if !ok {
+		t.Fatal("there is no partner endpoint")
+	}
+	var documented []string
+	for _, p := range operation.Parameters {
+		if p.Name == "connection" {
+			for _, name := range p.Raw["schema"].(map[string]any)["enum"].([]any) {
+				documented = append(documented, name.(string))
+			}
+		}
+	}
+	var named []string
+	for _, p := range s.catalogue.All() {
+		if p.PartnerEvents {
+			named = append(append(named, p.Slug), p.Aliases...)
+		}
+	}
+	slices.Sort(documented)
+	slices.Sort(named)
+	if diff := cmp.Diff(documented, named); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSecretsAreNotInTheContract(t *testing.T) {
+	var walk func(at string, value any)
+	walk = func(at string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			if _, secret := value["writeOnly"]; secret {
+				t.Errorf("%s is described", at)
+			}
+			for name, member := range value {
+				walk(at+"/"+name, member)
+			}
+		case []any:
+			for i, item := range value {
+				walk(at+"/"+strconv.Itoa(i), item)
+			}
+		}
+	}
+	walk("", acme(t).Contract())
+	for name, schema := range newSuite(t).catalogue.Contract()["components"].(map[string]any)["schemas"].(map[string]any) {
+		walk(name, schema)
+	}
+	configuration := connectionMember(t, acme(t), "AcmeConnection", "configuration")
+	want := map[string]any{
+		"type":     "object",
+		"required": []any{"status"},
+		"properties": map[string]any{
+			"status": map[string]any{"type": "string", "enum": []any{"on", "off"}},
+			"keys": map[string]any{"type": "array", "items": map[string]any{
+				"type": "object", "properties": map[string]any{"name": map[string]any{"type": "string"}},
+			}},
+		},
+	}
+	if diff := cmp.Diff(want, configuration); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// connectionMember is the schema of a member that a connection has beyond
+// those that all connections have.
+func connectionMember(t *testing.T, c *provider.Catalogue, schema, name string) any {
+	t.Helper()
+	all := c.Contract()["components"].(map[string]any)["schemas"].(map[string]any)
+	own := all[schema].(map[string]any)["allOf"].([]any)[1].(map[string]any)
+	return own["properties"].(map[string]any)[name]
+}
+
+func TestTheViewShapesTheSignup(t *testing.T) {
+	signups := connectionMember(t, acme(t), "AcmeConnection", "signups").(map[string]any)
+	item := signups["items"].(map[string]any)
+	if diff := cmp.Diff([]any{"created_at", "type", "data"}, item["required"]); diff != "" {
+		t.Error(diff)
+	}
+	properties := item["properties"].(map[string]any)
+	if diff := cmp.Diff(map[string]any{"$ref": "#/components/schemas/AcmeSignup"}, properties["data"]); diff != "" {
+		t.Error(diff)
+	}
+	if properties["type"].(map[string]any)["const"] != "direct" || properties["callback_at"] == nil || len(properties) != 4 {
+		t.Errorf("%v", properties)
+	}
+}
+
+func TestTheWordsOfAFileAreThoseOfTheDomain(t *testing.T) {
+	if provider.SignupReceived != connection.SignupReceived {
+		t.Error("a file explains another event than the one that a signup records")
+	}
+	var schema struct {
+		Properties struct {
+			Simulator struct {
+				Properties struct {
+					Status struct{ Enum []connection.Status }
+				}
+			}
+		}
+	}
+	text, err := os.ReadFile("file.schema.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(connection.Statuses, schema.Properties.Simulator.Properties.Status.Enum); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestNoGoFileKnowsAProviderByName reads the text in the program's source.
+// What dev starts with may name providers; nothing else may.
+func TestNoGoFileKnowsAProviderByName(t *testing.T) {
+	var names []string
+	for _, p := range newSuite(t).catalogue.All() {
+		names = append(names, regexp.QuoteMeta(p.Slug), regexp.QuoteMeta(p.Title))
+		for _, alias := range p.Aliases {
+			names = append(names, regexp.QuoteMeta(alias))
+		}
+	}
+	name := regexp.MustCompile(`(?i)\b(` + strings.Join(names, "|") + `)\b`)
+	read := 0
+	root := os.DirFS("../..")
+	err := fs.WalkDir(root, ".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+			strings.HasPrefix(path, "internal/seed/") || strings.HasPrefix(path, "test/") {
+			return err
+		}
+		source, err := fs.ReadFile(root, path)
+		if err != nil {
+			return err
+		}
+		read++
+		files := token.NewFileSet()
+		parsed, err := parser.ParseFile(files, path, source, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING && name.MatchString(text.Value) {
+				t.Errorf("%s: %s", files.Position(text.Pos()), text.Value)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read < 20 {
+		t.Errorf("only %d files were read", read)
+	}
+}

@@ -1,0 +1,65 @@
+package provider_test
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"mooring/internal/provider"
+)
+
+// TestSignupKeysAreEqualExactlyWhenTheSignupsAre draws two signups out of
+// texts that are easily confused and compares their keys with the meaning:
+// each member of the key present in both or in none, and equal but for case.
+func TestSignupKeysAreEqualExactlyWhenTheSignupsAre(t *testing.T) {
+	key := []string{"case_id", "store_id", "site"}
+	p := &provider.Provider{Signup: provider.Signup{Many: true, Key: key}}
+	texts := rapid.OneOf(
+		rapid.SampledFrom([]string{
+			"", "null", `"`, `","`, `",null,"`, "a", "A", "a,b", "\x00", "\\u0041", "ß", "ẞ", "ss", "k", "K", "\u212a", "ſ", "s", "σ", "ς", "é", "e\u0301", "İ", "i̇",
+		}),
+		rapid.String(),
+	)
+	signups := rapid.Custom(func(t *rapid.T) map[string]any {
+		signup := map[string]any{"other": rapid.SampledFrom([]string{"x", "y"}).Draw(t, "other")}
+		for _, name := range key {
+			if rapid.Bool().Draw(t, "has "+name) {
+				signup[name] = texts.Draw(t, name)
+			}
+		}
+		return signup
+	})
+	same := func(a, b map[string]any) bool {
+		for _, name := range key {
+			x, inA := a[name].(string)
+			y, inB := b[name].(string)
+			if inA != inB || !strings.EqualFold(x, y) {
+				return false
+			}
+		}
+		return true
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := signups.Draw(t, "a"), signups.Draw(t, "b")
+		x, y := p.SignupKey(provider.Canonical(a)), p.SignupKey(provider.Canonical(b))
+		if (x == y) != same(a, b) {
+			t.Fatalf("%v has the key %s, %v has %s", a, x, b, y)
+		}
+	})
+}
+
+func TestNullInASignupKeyIsLikeAnAbsentMember(t *testing.T) {
+	p := &provider.Provider{Signup: provider.Signup{Many: true, Key: []string{"case_id", "store_id"}}}
+	for data, want := range map[string]string{
+		`{"case_id":"a"}`:                     `["a",null]`,
+		`{"case_id":"a","store_id":null}`:     `["a",null]`,
+		`{"case_id":"a","store_id":"null"}`:   `["A","NULL"]`,
+		`{"case_id":"a\"b","store_id":"[\\"}`: `["A\"B","[\\"]`,
+		`{}`:                                  `[null,null]`,
+	} {
+		if got := p.SignupKey([]byte(data)); !strings.EqualFold(got, want) {
+			t.Errorf("%s has the key %s", data, got)
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package provider_test
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mooring/internal/provider"
+	"mooring/providers"
+)
+
+// acmeText is a made-up provider that uses everything a file may have.
+func acmeText(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/acme.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func files(named ...string) fs.FS {
+	all := fstest.MapFS{}
+	for i := 0; i < len(named); i += 2 {
+		all[named[i]] = &fstest.MapFile{Data: []byte(named[i+1])}
+	}
+	return all
+}
+
+func acme(t *testing.T) *provider.Catalogue {
+	t.Helper()
+	c, err := provider.Load(files("acme.yaml", acmeText(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestAFileSaysAllThatTheProgramKnows(t *testing.T) {
+	p, ok := acme(t).Resolve("acme.card")
+	if !ok {
+		t.Fatal("the alias leads nowhere")
+	}
+	got := *p
+	want := provider.Provider{
+		Slug: "acme", Title: "Acme Pay", Aliases: []string{"acme.card"}, Schema: 2, PartnerEvents: true, Sync: true,
+		Signup: provider.Signup{
+			Many: true, Key: []string{"case_id", "store_id"}, Body: true, NeedsOrganization: true,
+			View: provider.View{Data: "data", Members: []string{"created_at", "callback_at"}, Constants: map[string]string{"type": "direct"}},
+		},
+		Events:    map[string]string{"signup_received": "The application was received.", "enrolled": "Acme has taken the merchant on."},
+		Simulator: &provider.Report{Status: "enabled", Event: "enrolled"},
+	}
+	exported := cmp.FilterPath(func(p cmp.Path) bool {
+		field, ok := p.Last().(cmp.StructField)
+		return ok && strings.ToLower(field.Name()[:1]) == field.Name()[:1]
+	}, cmp.Ignore())
+	if diff := cmp.Diff(want, got, exported); diff != "" {
+		t.Error(diff)
+	}
+	example := `{"case_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","owners":[{"name":"Kari","share":60}]}`
+	if diff := cmp.Diff(example, string(p.Example())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFilesOfSeveralPlacesMakeOneCatalogue(t *testing.T) {
+	c, err := provider.Load(providers.FS, files("acme.yaml", acmeText(t), "notes.txt", "not a provider", "old/acme.yaml", "not looked at"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var slugs []string
+	for _, p := range c.All() {
+		slugs = append(slugs, p.Slug)
+	}
+	want := []string{"acme", "bambora", "collector", "instabank", "mastercard-3ds", "payex", "swish", "vipps"}
+	if diff := cmp.Diff(want, slugs); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOldVersionsStayBesideTheCurrentOne(t *testing.T) {
+	schemas := acme(t).Contract()["components"].(map[string]any)["schemas"].(map[string]any)
+	caseID := schemas["AcmeSignup"].(map[string]any)["properties"].(map[string]any)["case_id"]
+	if diff := cmp.Diff(map[string]any{"type": "string", "format": "uuid"}, caseID); diff != "" {
+		t.Errorf("the contract is not that of the current version: %s", diff)
+	}
+}
+
+func TestTwoProvidersCanNotShareAName(t *testing.T) {
+	rename := func(pairs ...string) string { return strings.NewReplacer(pairs...).Replace(acmeText(t)) }
+	other := []string{"slug: acme", "slug: other", "[acme.card]\npartner", "[other.card]\npartner", "prefix: Acme", "prefix: Other", "acme_", "other_"}
+	without := func(old string) []string {
+		var kept []string
+		for i := 0; i < len(other); i += 2 {
+			if other[i] != old {
+				kept = append(kept, other[i], other[i+1])
+			}
+		}
+		return kept
+	}
+	for name, test := range map[string]struct {
+		file string
+		want string
+	}{
+		"alias":     {rename(without("[acme.card]\npartner")...), `other.yaml:6:11: the name "acme.card" is taken by acme.yaml`},
+		"prefix":    {rename(without("prefix: Acme")...), `other.yaml:4:1: the prefix "Acme" is taken by acme.yaml`},
+		"operation": {rename(without("acme_")...), "other.yaml:14:5: the operation \"acme_post\" is taken by acme.yaml\nother.yaml:19:5: the operation \"acme_get\" is taken by acme.yaml"},
+		"slug as alias": {
+			rename(append([]string{"[acme.card]\npartner", "[acme]\npartner"}, other...)...),
+			`other.yaml:6:11: the name "acme" is taken by acme.yaml`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := provider.Load(files("acme.yaml", acmeText(t), "other.yaml", test.file))
+			if err == nil {
+				t.Fatal("both were loaded")
+			}
+			if diff := cmp.Diff(test.want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if _, err := provider.Load(files("acme.yaml", acmeText(t), "other.yaml", rename(other...))); err != nil {
+		t.Errorf("two that share nothing: %v", err)
+	}
+	_, err := provider.Load(files("acme.yaml", acmeText(t)), files("acme.yaml", acmeText(t)))
+	if err == nil || !strings.HasPrefix(err.Error(), `acme.yaml:1:1: the name "acme" is taken by acme.yaml`) {
+		t.Error(err)
+	}
+}
+
+func TestEveryProblemOfEveryFileIsToldAtOnce(t *testing.T) {
+	_, err := provider.Load(files(
+		"b.yaml", "slug: [", "a.yaml", "", "c.yaml", "- slug: c", "acme.yaml", strings.NewReplacer("title: Acme Pay", "titel: Acme", "schema: 2", "schema: two").Replace(acmeText(t)),
+	))
+	want := strings.Join([]string{
+		`a.yaml:1:1: the file is empty`,
+		`acme.yaml:1:1: "title" is missing`,
+		`acme.yaml:2:1: "titel" does not belong here`,
+		`acme.yaml:5:1: must be of type integer, not string`,
+		`b.yaml:1:1: not YAML: did not find expected node content`,
+		`c.yaml:1:1: must be of type object, not array`,
+	}, "\n")
+	if err == nil {
+		t.Fatal("they were loaded")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte(acmeText(f)))
+	names, err := fs.Glob(providers.FS, "*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(providers.FS, name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		slug := strings.TrimSuffix(name, ".yaml")
+		f.Add(bytes.Replace(text, []byte("slug: "+slug), []byte("slug: acme"), 1))
+	}
+	placed := regexp.MustCompile(`^acme\.yaml:[0-9]+:[0-9]+: .`)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := provider.Load(files("acme.yaml", string(text)))
+		if err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				if !placed.MatchString(line) {
+					t.Errorf("a problem without a place: %q", line)
+				}
+			}
+			return
+		}
+		p, ok := c.Get("acme")
+		if !ok {
+			t.Fatal("a file was loaded and its provider is missing")
+		}
+		_ = p.SignupKey(p.Example())
+		if !bytes.Equal(provider.Canonical(c.Contract()), provider.Canonical(c.Contract())) {
+			t.Error("one catalogue makes two contracts")
+		}
+	})
+}
