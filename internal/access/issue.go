@@ -82,17 +82,17 @@ func refuseMember(name, code, message string) *fault.Fault {
 // login finds the client behind the credentials.
 func (a *Access) login(ctx context.Context, ask Ask) (auth.Client, error) {
 	now := a.now()
-	id, given := readings(ask.ClientID), readings(ask.Secret)
-	attempt := a.logins.attempt(ask.Remote, id.decoded)
+	id := decoded(ask.ClientID)
+	attempt := a.logins.attempt(ask.Remote, id)
 	if err := attempt.allowed(now); err != nil {
 		a.counts.throttled.Inc()
 		return auth.Client{}, err
 	}
-	client, err := a.client(ctx, id.decoded)
+	client, err := a.client(ctx, id)
 	if err != nil {
 		return auth.Client{}, err
 	}
-	if cause := wrong(client, ask.Account, given, now); cause != nil {
+	if cause := wrong(client, ask.Account, decoded(ask.Secret), now); cause != nil {
 		attempt.failed(now)
 		a.counts.refused.Inc()
 		return auth.Client{}, fault.Denied(cause)
@@ -122,13 +122,12 @@ var (
 )
 
 // wrong does all the work before it looks at any result.
-func wrong(client auth.Client, path account.ID, given reading, now time.Time) error {
-	raw := client.CheckSecret(given.raw, now)
-	decoded := client.CheckSecret(given.decoded, now)
+func wrong(client auth.Client, path account.ID, secret string, now time.Time) error {
+	right := client.CheckSecret(secret, now)
 	switch {
 	case client.ID == "":
 		return errUnknownClient
-	case !raw && !decoded:
+	case !right:
 		return errWrongSecret
 	case client.Disabled:
 		return errDisabled
@@ -138,17 +137,14 @@ func wrong(client auth.Client, path account.ID, given reading, now time.Time) er
 	return nil
 }
 
-// reading is a Basic credential as sent and as RFC 6749, section 2.3.1 wants it
-// understood: form-urlencoded. Many clients don't encode, and ids and secrets
-// of ours read the same in both ways.
-type reading struct{ raw, decoded string }
-
-func readings(sent string) reading {
-	decoded, err := url.QueryUnescape(sent)
-	if err != nil {
-		decoded = sent
+// decoded reads a Basic credential as RFC 6749, section 2.3.1 wants it:
+// form-urlencoded. Many clients send it raw; nothing in our ids and secrets
+// reads differently then.
+func decoded(sent string) string {
+	if meant, err := url.QueryUnescape(sent); err == nil {
+		return meant
 	}
-	return reading{sent, decoded}
+	return sent
 }
 
 // target is the account that the token is for.

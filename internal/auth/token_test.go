@@ -441,6 +441,8 @@ func TestATokenWithOtherClaimsIsRefusedThoughSigned(t *testing.T) {
 	const aud = `"aud":"https://T11223351@pay.example.com/v1/accounts/T11223351"`
 	changes := [][2]string{ // from, to
 		{`"iat":1788264000,"exp":1788278400`, `"iat":1788200000,"exp":1788264000`}, // expired
+		{`"iat":1788264000,"exp":1788278400`, `"iat":1788264030,"exp":1788264030`},
+		{`"6a2cf0f3-7f55-4a2a-9a50-51c5d1a2d0f1"`, `""`},
 		{`"exp":1788278400,`, ``},
 		{`1788278400`, `"1788278400"`},
 		{`1788278400`, `1788278400.0`},
@@ -538,6 +540,19 @@ func TestATokenWithOtherClaimsIsRefusedThoughSigned(t *testing.T) {
 	refused(t, ring, tokens)
 	if _, err := ring.Verify(forge(t, key, header, payload), testNow); err != nil {
 		t.Errorf("the unchanged payload: %v", err)
+	}
+}
+
+func TestTheLogTellsAnOperatorWhatChanged(t *testing.T) {
+	key := testKeys()[EdDSA][0]
+	header, payload, _ := parts(t, testToken(t, EdDSA))
+	for to, want := range map[string]error{
+		"https://T11223351@api.dintero.com/v1/": errAudience, "https://T11223351@old.example.com/v1/": errAudience, "https://pay.example.com/v1/": errAudience,
+	} {
+		bent := strings.Replace(payload, "https://T11223351@pay.example.com/v1/", to, 1)
+		if _, err := testRing(t, EdDSA).Verify(forge(t, key, header, bent), testNow); err != want {
+			t.Errorf("%s: %v, want %v", to, err, want)
+		}
 	}
 }
 
