@@ -229,6 +229,27 @@ func TestJSONIsReadStrictly(t *testing.T) {
 	}
 }
 
+func TestAnAnswerListsAtMostAHundredProblems(t *testing.T) {
+	b := newBench(t)
+	body := `{"status":"pending","event":"e","metadata":{"a":[` + strings.Repeat(`"\u0000",`, 300) + `0]}}`
+	got := b.do(ask{path: eventPath, token: "Bearer partner", body: body})
+	if n := len(got.problems(t)); got.status != 400 || n != 100 {
+		t.Fatalf("got %d with %d problems", got.status, n)
+	}
+	many := `{"signup":{"case_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","lines":[` + strings.Repeat(`{"amount":""},`, 300) + `{}]}}`
+	got = b.do(ask{path: casePath, token: "Bearer merchant", body: many})
+	if n := len(got.problems(t)); got.status != 400 || n != 100 {
+		t.Fatalf("got %d with %d problems", got.status, n)
+	}
+}
+
+func TestALongNameIsCutInAnswers(t *testing.T) {
+	got := newBench(t).do(ask{path: eventPath, token: "Bearer partner", body: `{"` + strings.Repeat("é", 4000) + `":"\u0000"}`})
+	if got.status != 400 || len(got.body) > 4000 {
+		t.Fatalf("got %d with %d bytes", got.status, len(got.body))
+	}
+}
+
 func TestTheKelvinSignIsACaseVariantOfK(t *testing.T) {
 	got := newBench(t).do(ask{path: casePath, token: "Bearer merchant", body: `{"signup":{"case_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","ſtore_id":"x","lines":[{"AMOUNT":1}]}}`})
 	same(t, got.problems(t), []string{"#/signup/%C5%BFtore_id CASE_VARIANT", "#/signup/lines/0/AMOUNT CASE_VARIANT"})

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -88,13 +87,10 @@ func (x *exchange) serve() (Reply, error) {
 	return x.plan.run(x.r.Context(), &x.call)
 }
 
-// route finds the operation. A path that is not in its cleaned form is
+// route finds the operation. For a path that is not in its cleaned form the
+// mux chooses a redirect instead of one of our routes, and that counts as
 // unknown: what is checked is what is served.
 func (x *exchange) route() error {
-	escaped := x.r.URL.EscapedPath()
-	if !isClean(escaped) || x.r.Method == http.MethodConnect {
-		return errUnknownPath
-	}
 	handler, _ := x.gate.mux.Handler(x.r)
 	route, ok := handler.(*route)
 	if !ok {
@@ -110,19 +106,11 @@ func (x *exchange) route() error {
 		return errMethod
 	}
 	x.call.Operation = x.plan.operation
-	return x.readPath(escaped)
+	return x.readPath()
 }
 
-func isClean(escaped string) bool {
-	if !strings.HasPrefix(escaped, "/") {
-		return false
-	}
-	cleaned := path.Clean(escaped)
-	return cleaned == escaped || cleaned+"/" == escaped
-}
-
-func (x *exchange) readPath(escaped string) error {
-	segments := strings.Split(escaped, "/")
+func (x *exchange) readPath() error {
+	segments := strings.Split(x.r.URL.EscapedPath(), "/")
 	x.call.path = make(map[string]string, len(x.plan.wildcards))
 	for _, wild := range x.plan.wildcards {
 		if wild.segment >= len(segments) {

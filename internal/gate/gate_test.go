@@ -74,7 +74,7 @@ func verify(_ context.Context, authorization []string) (auth.Caller, error) {
 	return auth.Caller{}, fault.Denied(errors.New("no such token"))
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB, change ...func(*gate.Config)) *bench {
 	t.Helper()
 	b := &bench{t: t, metrics: telemetry.NewMetrics(), log: &safeBuffer{}, calls: map[string]gate.Function{}}
 	doc, err := gate.Assemble(os.DirFS("testdata/small"))
@@ -85,13 +85,17 @@ func newBench(t testing.TB) *bench {
 	for _, op := range doc.Operations() {
 		functions[op.Function] = b.run
 	}
-	b.gate, err = gate.New(gate.Config{
+	cfg := gate.Config{
 		Document: doc, Functions: functions, Verify: verify,
 		World:          func(id account.ID) bool { return id.World() == account.Test },
 		Log:            telemetry.NewLogger(b.log, "json", slog.LevelInfo),
 		Metrics:        b.metrics,
 		FingerprintKey: []byte("a key for tests"),
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	b.gate, err = gate.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,12 @@ package gate_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+
+	"mooring/internal/gate"
 )
 
 func TestRoutesAndTheirRefusals(t *testing.T) {
@@ -203,6 +206,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 		"basic with a token":              {ask{path: tokenPath, body: `{}`}, "Bearer partner", 401, ""},
 		"basic with garbage":              {ask{path: tokenPath, body: `{}`}, "Basic ???", 401, ""},
 		"basic":                           {ask{path: tokenPath, body: `{"grant_type":"client_credentials"}`}, "basic YTpi", 200, ""},
+		"basic twice":                     {ask{path: tokenPath, body: `{}`, header: []string{"authorization: Basic YTpi"}}, "Basic YTpi", 401, ""},
 		"basic in another world":          {ask{path: "/v1/accounts/P11223351/auth/token", body: `{}`}, "Basic YTpi", 403, "FORBIDDEN"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -218,6 +222,39 @@ func TestWhoMayCallWhat(t *testing.T) {
 				t.Fatalf("got %s", got.body)
 			}
 		})
+	}
+}
+
+func TestAPathThatEndsInASlashIsOnlyItself(t *testing.T) {
+	doc, err := gate.Assemble(files(operation("/x/", "operationId: x\nx-evidence: seed\nsecurity: []")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGate(doc, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/x/": 200, "/x": 404, "/x/y": 404, "/x//": 404} {
+		rec := httptest.NewRecorder()
+		g.ServeHTTP(rec, httptest.NewRequest("POST", path, nil))
+		if rec.Code != want {
+			t.Errorf("%s: got %d", path, rec.Code)
+		}
+	}
+}
+
+func TestAProcessForBothWorldsKeepsThemApart(t *testing.T) {
+	b := newBench(t, func(cfg *gate.Config) { cfg.World = nil })
+	got := b.do(ask{path: strings.Replace(eventPath, "T11223351", "P11223351", 1), token: "Bearer partner", body: goodEvent})
+	if got.status != 404 || got.code(t) != "NOT FOUND" || b.call() != nil {
+		t.Fatalf("got %d %s", got.status, got.body)
+	}
+	got = b.do(ask{path: strings.Replace(eventPath, "T112/", "P112/", 1), token: "Bearer platform", body: goodEvent})
+	if got.status != 403 || b.call() != nil {
+		t.Fatalf("got %d %s", got.status, got.body)
+	}
+	if got := b.do(ask{path: eventPath, token: "Bearer platform", body: goodEvent}); got.status != 200 {
+		t.Fatalf("got %d %s", got.status, got.body)
 	}
 }
 
