@@ -23,7 +23,7 @@ var reading = []string{
 // JSON is the document that is executed, with publicURL as its server. The
 // same document always gives the same bytes.
 func (d *Document) JSON(publicURL string) []byte {
-	compact, err := encodeTree(nil, d.published(publicURL))
+	compact, err := encodeOrdered(nil, d.published(publicURL), inReadingOrder)
 	if err != nil {
 		panic(fmt.Sprintf("gate: a document that was assembled cannot be written: %v", err))
 	}
@@ -65,24 +65,6 @@ func inReadingOrder(object map[string]any) []string {
 		}
 		return strings.Compare(a, b)
 	})
-}
-
-func encodeObject(dst []byte, object map[string]any) ([]byte, error) {
-	dst = append(dst, '{')
-	for i, name := range inReadingOrder(object) {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		var err error
-		if dst, err = jsontext.AppendQuote(dst, name); err != nil {
-			return nil, err
-		}
-		dst = append(dst, ':')
-		if dst, err = encodeTree(dst, object[name]); err != nil {
-			return nil, err
-		}
-	}
-	return append(dst, '}'), nil
 }
 
 func yamlNode(value any) *yaml.Node {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"mooring/internal/fault"
@@ -116,35 +115,4 @@ func pointerFragment(pointer string) string {
 		tokens[i] = url.PathEscape(tokens[i])
 	}
 	return strings.Join(tokens, "/")
-}
-
-// encodeTree writes plain values as compact JSON with sorted members.
-func encodeTree(dst []byte, value any) ([]byte, error) {
-	switch value := value.(type) {
-	case map[string]any:
-		return encodeObject(dst, value)
-	case []any:
-		dst = append(dst, '[')
-		for i, item := range value {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			var err error
-			if dst, err = encodeTree(dst, item); err != nil {
-				return nil, err
-			}
-		}
-		return append(dst, ']'), nil
-	case string:
-		return jsontext.AppendQuote(dst, value)
-	case bool:
-		if value {
-			return append(dst, "true"...), nil
-		}
-		return append(dst, "false"...), nil
-	case nil:
-		return append(dst, "null"...), nil
-	default: // json.Number
-		return fmt.Append(dst, value), nil
-	}
 }
