@@ -1,8 +1,11 @@
 package stories
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,7 +55,7 @@ func (c *coverage) saw(operation string, status int) {
 // exceptions.list does not excuse, and for each excuse that is not needed.
 func (c *coverage) demandEverything(t *testing.T) {
 	excused := exceptions(t)
-	for a := range c.promised {
+	for _, a := range slices.SortedFunc(maps.Keys(c.promised), compare) {
 		switch reason := excused.reason(a); {
 		case !c.seen[a] && reason == "":
 			t.Errorf("no story gets %d from %s", a.status, a.operation)
@@ -65,6 +68,10 @@ func (c *coverage) demandEverything(t *testing.T) {
 			t.Errorf("exceptions.list excuses %d of %s, which the contract does not list", a.status, a.operation)
 		}
 	}
+}
+
+func compare(a, b answer) int {
+	return cmp.Or(strings.Compare(a.operation, b.operation), a.status-b.status)
 }
 
 // excuses are reasons why an answer is not provoked; the operation * stands

@@ -114,12 +114,14 @@ var rules = map[string]rule{
 	"operation refuses ids that are none": {operation.namesSomething, wrongIDs},
 	"operation knows who may call it":     {operation.needsToken, wrongCaller},
 	"operation misses an unknown account": {operation.namesAccount, unknownAccount},
-	"body has a limit":                    {operation.takesJSON, largeBody},
+	"operation refuses a broken query":    {func(operation) bool { return true }, brokenQuery},
+	"write has a limit":                   {operation.writes, largeBody},
 	"body needs a media type":             {operation.takesJSON, typelessBody},
 	"body is checked":                     {operation.takesJSON, wrongBody},
 	"write happens once under a key":      {operation.takesKey, sameKey},
 }
 
+func (o operation) writes() bool       { return o.Method != http.MethodGet }
 func (o operation) takesJSON() bool    { return o.body() != nil }
 func (o operation) namesAccount() bool { return o.needsToken() && strings.Contains(o.Path, "{aid}") }
 
@@ -175,9 +177,28 @@ func unknownAccount(s *story, o operation) error {
 	return s.try(o, o.Method, o.target(s, "T99999999"), "platform", o.body(), http.StatusNotFound)
 }
 
+// brokenQuery has a percent sign with nothing sensible behind it.
+func brokenQuery(s *story, o operation) error {
+	return s.try(o, o.Method, o.target(s, s.server.SecondAccount)+"?a=%zz", "platform", o.body(), http.StatusBadRequest, s.basic(o)...)
+}
+
 func largeBody(s *story, o operation) error {
-	body := []byte(`{"pad":"` + strings.Repeat("x", 64<<10) + `"}`)
-	return s.try(o, o.Method, o.target(s, s.server.SecondAccount), "platform", body, http.StatusRequestEntityTooLarge)
+	mediaType := slices.Sorted(maps.Keys(o.RequestBody.Content))
+	extra := s.basic(o)
+	if len(mediaType) > 0 {
+		extra = append(extra, "Content-Type: "+mediaType[0])
+	}
+	return s.try(o, o.Method, o.target(s, s.server.SecondAccount), "platform",
+		[]byte(strings.Repeat("x", 64<<10+1)), http.StatusRequestEntityTooLarge, extra...)
+}
+
+// basic is the header of the platform's client where an operation wants Basic
+// credentials.
+func (s *story) basic(o operation) []string {
+	if len(o.Security) > 0 && o.Security[0]["basic"] != nil {
+		return []string{"Authorization: " + drive.Basic(s.server.Clients()["platform"])}
+	}
+	return nil
 }
 
 func typelessBody(s *story, o operation) error {
@@ -185,11 +206,7 @@ func typelessBody(s *story, o operation) error {
 }
 
 func wrongBody(s *story, o operation) error {
-	extra := []string{}
-	if !o.needsToken() {
-		extra = append(extra, "Authorization: "+drive.Basic(s.server.Clients()["platform"]))
-	}
-	return s.try(o, o.Method, o.target(s, s.server.SecondAccount), "platform", []byte(`{`), http.StatusBadRequest, extra...)
+	return s.try(o, o.Method, o.target(s, s.server.SecondAccount), "platform", []byte(`{`), http.StatusBadRequest, s.basic(o)...)
 }
 
 // sameKey sends a request, repeats it, and sends another under the same key.
