@@ -3,12 +3,24 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"time"
 )
 
-// checkpointEvery is how often the log is copied into the file while there is
-// something to copy.
-const checkpointEvery = 200 * time.Millisecond
+const (
+	// checkpointEvery is how often the log is copied into the file while there
+	// is something to copy.
+	checkpointEvery = 200 * time.Millisecond
+	// restartEvery is how often writers are made to wait for a log that grew
+	// too long, and restartWait for how long at most, in milliseconds.
+	restartEvery = 2 * time.Second
+	restartWait  = 250
+)
+
+// sideConnection is for copying the log beside the writer. It gives up early:
+// while it waits for readers, the writer waits for it.
+var sideConnection = append([]pragma{{"busy_timeout", strconv.Itoa(restartWait), is(strconv.Itoa(restartWait))}},
+	writingConnection.without("busy_timeout")...)
 
 // chores copy the write-ahead log into the file beside the writer, so that the
 // writer seldom has to, and keep the log from growing without end: a reader at
@@ -16,42 +28,38 @@ const checkpointEvery = 200 * time.Millisecond
 func (e *sqlite) chores(ctx context.Context, s *Store) {
 	tick := time.NewTicker(checkpointEvery)
 	defer tick.Stop()
-	var copied int64
+	var (
+		copied    int64
+		restarted time.Time
+	)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if commits := s.commits.Load(); commits != copied && s.failure.Load() == nil {
-			copied = commits
-			e.bound(ctx, s)
+		commits := s.commits.Load()
+		if commits == copied || s.failure.Load() != nil {
+			continue
+		}
+		copied = commits
+		length, err := checkpoint(ctx, e.side, "PASSIVE")
+		if err == nil && length > 2*logPages && time.Since(restarted) > restartEvery {
+			restarted = time.Now()
+			s.log.Warn("the write-ahead log is long: writers wait until it can start over", "pages", length)
+			_, err = checkpoint(ctx, e.side, "RESTART")
+		}
+		if err != nil && e.trouble(err) == broken {
+			s.fail(err)
 		}
 	}
 }
 
-// bound copies what can be copied without disturbing anybody; when the log
-// grew too long all the same, it makes the writer wait until it can start over.
-func (e *sqlite) bound(ctx context.Context, s *Store) {
-	var pages int
-	err := checkpoint(ctx, e.side, "PASSIVE", &pages)
-	if err == nil && pages > 2*logPages {
-		err = checkpoint(ctx, s.write.db, "RESTART", nil)
-	}
-	if err != nil && ctx.Err() == nil && e.trouble(err) == broken {
-		s.fail(err)
-	}
-}
-
-// checkpoint copies the log into the file; pages is set to the log's length.
-// Being kept from finishing by a reader is not an error: the next one will.
-func checkpoint(ctx context.Context, db *sql.DB, mode string, pages *int) error {
-	var kept, length, copied int
-	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&kept, &length, &copied); err != nil {
-		return err
-	}
-	if pages != nil {
-		*pages = length
-	}
-	return nil
+// checkpoint copies the log into the file and returns the log's length in
+// pages. Being kept from finishing by a reader is not an error: the next one
+// finishes.
+func checkpoint(ctx context.Context, db *sql.DB, mode string) (length int, err error) {
+	var kept, copied int
+	err = db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&kept, &length, &copied)
+	return length, err
 }

@@ -76,8 +76,7 @@ func (c *committer) persist(jobs []*job) (trouble, error) {
 			b.answer()
 			return 0, nil
 		}
-		again := kind == conflict && time.Now().Before(end) || kind == raced && try < races
-		if !again {
+		if !kind.passes(try, end) {
 			return kind, err
 		}
 		time.Sleep(pause(try))

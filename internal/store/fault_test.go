@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -234,7 +235,7 @@ func TestConflictsAreRetriedUnseen(t *testing.T) {
 func TestADatabaseThatGoesAwayBeforeTheCommitWroteNothing(t *testing.T) {
 	for _, gone := range []error{driver.ErrBadConn, &pgconn.PgError{Code: "57P01"}, context.DeadlineExceeded} {
 		s, by, _ := spoiled(t, newPostgres)
-		by.atExec(gone, gone, gone, gone)
+		by.atExec(slices.Repeat([]error{gone}, 4*tries)...)
 		_, err := s.Change(context.Background(), posting(enabled("one")))
 		wantUnavailable(t, err)
 		by.mu.Lock()

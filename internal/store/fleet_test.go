@@ -148,3 +148,26 @@ func TestANodeSeesADisabledClientAtOnce(t *testing.T) {
 		t.Error("a client that another node disabled wrote")
 	}
 }
+
+// After a restart of the server every pooled connection is dead. Nobody must
+// notice.
+func TestDeadConnectionsAreReplacedUnseen(t *testing.T) {
+	s := nodes(t, 1)[0]
+	mustChange(t, s, signing(merchant))
+	for range 3 {
+		var wg sync.WaitGroup // so many connections are open
+		for range 16 {
+			wg.Go(func() { whole(t, s); mustChange(t, s, posting(enabled("step"))) })
+		}
+		wg.Wait()
+		kill := "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+		if _, err := s.write.db.Exec(kill); err != nil {
+			t.Fatal(err)
+		}
+		mustChange(t, s, posting(enabled("after")))
+		whole(t, s)
+		if err := s.CreateClient(context.Background(), clientOf(withClient(merchant, newID()))); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,10 +171,10 @@ func TestAConnectionWithAWeakSettingIsRefused(t *testing.T) {
 		"journal_mode": "delete", "synchronous": "1", "foreign_keys": "0", "trusted_schema": "1", "secure_delete": "0",
 		"busy_timeout": "10", "wal_autocheckpoint": "1000", "query_only": "0",
 	}
-	for kind, pragmas := range map[string][]pragma{"writing": writingConnection, "reading": readingConnection} {
-		for i, p := range pragmas {
+	for kind, safe := range map[string]pragmas{"writing": writingConnection, "reading": readingConnection, "side": sideConnection} {
+		for i, p := range safe {
 			t.Run(kind+" "+p.name, func(t *testing.T) {
-				spoiled := append([]pragma(nil), pragmas...)
+				spoiled := slices.Clone(safe)
 				spoiled[i].value = weak[p.name]
 				c, err := connector(filepath.Join(t.TempDir(), "x.db"), "_txlock=immediate", spoiled)
 				if err != nil {
@@ -193,8 +194,8 @@ func TestAConnectionWithAWeakSettingIsRefused(t *testing.T) {
 func TestEveryConnectionIsChecked(t *testing.T) {
 	s := openStore(t, newSQLite(t))
 	for name, p := range map[string]struct {
-		db      *sql.DB
-		pragmas []pragma
+		db   *sql.DB
+		want pragmas
 	}{"read": {s.read.db, readingConnection}, "write": {s.write.db, writingConnection}} {
 		for range p.db.Stats().MaxOpenConnections {
 			conn, err := p.db.Conn(context.Background()) // held to the end, so that each is another
@@ -203,7 +204,7 @@ func TestEveryConnectionIsChecked(t *testing.T) {
 			}
 			defer conn.Close()
 			if err := conn.Raw(func(c any) error {
-				return checkPragmas(context.Background(), c.(driver.Conn), p.pragmas)
+				return checkPragmas(context.Background(), c.(driver.Conn), p.want)
 			}); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,12 @@ type pragma struct {
 	safe        func(got string) bool
 }
 
+type pragmas []pragma
+
+func (ps pragmas) without(name string) pragmas {
+	return slices.DeleteFunc(slices.Clone(ps), func(p pragma) bool { return p.name == name })
+}
+
 const (
 	busyTimeout = 5_000  // milliseconds
 	logPages    = 20_000 // of the write-ahead log before the writer copies it itself
@@ -53,18 +60,18 @@ func atLeast(want int) func(string) bool {
 }
 
 var (
-	everyConnection = []pragma{
+	everyConnection = pragmas{
 		{"busy_timeout", strconv.Itoa(busyTimeout), atLeast(busyTimeout)},
 		{"synchronous", "2", atLeast(2)}, // FULL: a commit is synced
 		{"foreign_keys", "1", is("1")},
 		{"trusted_schema", "0", is("0")},
 		{"secure_delete", "1", is("1")}, // ON, not FAST: what is deleted is gone from the file
 	}
-	writingConnection = append([]pragma{
+	writingConnection = append(pragmas{
 		{"journal_mode", "wal", is("wal")},
 		{"wal_autocheckpoint", strconv.Itoa(logPages), atLeast(logPages)},
 	}, everyConnection...)
-	readingConnection = append([]pragma{
+	readingConnection = append(pragmas{
 		{"query_only", "1", is("1")},
 	}, everyConnection...)
 )
@@ -92,7 +99,11 @@ func (e *sqlite) open(ctx context.Context, wrap func(driver.Connector) driver.Co
 		return nil, nil, err
 	}
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
-	e.side = fixed(sql.OpenDB(writing), 1)
+	side, err := connector(file, "_txlock=immediate", sideConnection)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.side = fixed(sql.OpenDB(side), 1)
 	return fixed(sql.OpenDB(wrap(writing)), 1), fixed(sql.OpenDB(wrap(reading)), readers), nil
 }
 
@@ -107,14 +118,14 @@ func fixed(db *sql.DB, n int) *sql.DB {
 // sqliteConnector opens connections and checks each before it is used.
 type sqliteConnector struct {
 	driver.Connector
-	pragmas []pragma
+	pragmas pragmas
 }
 
 // connector opens file with the pragmas set. query is more of the driver's
 // own settings.
-func connector(file, query string, pragmas []pragma) (driver.Connector, error) {
+func connector(file, query string, set pragmas) (driver.Connector, error) {
 	settings := []string{query}
-	for _, p := range pragmas {
+	for _, p := range set {
 		settings = append(settings, "_pragma="+p.name+"%3d"+p.value)
 	}
 	name := (&url.URL{Scheme: "file", OmitHost: true, Path: file, RawQuery: strings.Join(settings, "&")}).String()
@@ -122,7 +133,7 @@ func connector(file, query string, pragmas []pragma) (driver.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sqliteConnector{inner, pragmas}, nil
+	return &sqliteConnector{inner, set}, nil
 }
 
 func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -138,8 +149,8 @@ func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 
 // checkPragmas reads every setting back: one that the library did not know,
 // or that the file overrides, would be ignored in silence.
-func checkPragmas(ctx context.Context, conn driver.Conn, pragmas []pragma) error {
-	for _, p := range pragmas {
+func checkPragmas(ctx context.Context, conn driver.Conn, want pragmas) error {
+	for _, p := range want {
 		got, err := readPragma(ctx, conn, p.name)
 		if err != nil {
 			return fmt.Errorf("read back %s: %w", p.name, err)
@@ -233,7 +244,8 @@ func (e *sqlite) close(read, write *pool, sound bool) error {
 	}
 	if sound {
 		if write != nil {
-			errs = append(errs, checkpoint(context.Background(), write.db, "TRUNCATE", nil), write.close())
+			_, err := checkpoint(context.Background(), write.db, "TRUNCATE")
+			errs = append(errs, err, write.close())
 		}
 		if e.side != nil {
 			errs = append(errs, e.side.Close())

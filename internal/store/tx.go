@@ -45,7 +45,7 @@ const (
 
 const (
 	patience = 5 * time.Second // how long conflicts are retried
-	races    = 3               // how often a taken unique value is retried
+	tries    = 5               // how often other troubles that may pass are: a pool may hold that many dead connections
 )
 
 // pause is how long to wait before the nth try, with jitter so that two nodes
@@ -179,10 +179,10 @@ func (s *Store) readAgain(ctx context.Context, fn func() error) error {
 		switch kind := s.engine.trouble(err); {
 		case ctx.Err() != nil:
 			return unavailable("the request ended before the database answered", err)
-		case kind == conflict && try < races:
-			continue
 		case kind == guilty || kind == raced:
 			return err
+		case try < tries:
+			time.Sleep(pause(try))
 		default:
 			return unavailable("the database does not answer", err)
 		}
@@ -201,11 +201,22 @@ func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, t *tx
 		if _, ok := errors.AsType[*fault.Fault](err); err == nil || ok {
 			return err
 		}
-		again := kind == conflict && time.Now().Before(end) || kind == raced && try < races
-		if !again {
+		if !kind.passes(try, end) {
 			return s.explain(kind, err)
 		}
 		time.Sleep(pause(try))
+	}
+}
+
+// passes says whether to try again after the nth try. Nothing was written.
+func (kind trouble) passes(n int, end time.Time) bool {
+	switch kind {
+	case conflict:
+		return time.Now().Before(end)
+	case raced, down:
+		return n < tries && time.Now().Before(end)
+	default:
+		return false
 	}
 }
 

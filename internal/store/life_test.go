@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func testQueueFull(t *testing.T, d door) {
+	tune := standard
+	tune.queue = 3
+	s := inhabit(t, openTuned(t, d(t), tune))
+	held, release := make(chan struct{}), make(chan struct{})
+	holder := signing(merchant)
+	decide := holder.Decide
+	holder.Decide = func(f Found) (Decision, error) { close(held); <-release; return decide(f) }
+	var wg sync.WaitGroup
+	wg.Go(func() { mustChange(t, s, holder) })
+	<-held
+	for i := range tune.queue {
+		wg.Go(func() { mustChange(t, s, posting(enabled("step"))) })
+		awaitQueue(s.route(merchantID).queue, i+1)
+	}
+	_, err := s.Change(context.Background(), posting(enabled("one too many")))
+	wantUnavailable(t, err)
+	close(release)
+	wg.Wait()
+	wantNames(t, s, "signup_received", "step", "step", "step")
+}
+
+func testCloseDrains(t *testing.T, d door) {
+	cfg := d(t)
+	s := inhabit(t, openStore(t, cfg))
+	mustChange(t, s, signing(merchant))
+	held, release := make(chan struct{}), make(chan struct{})
+	holder := posting(enabled("held"))
+	decide := holder.Decide
+	holder.Decide = func(f Found) (Decision, error) { close(held); <-release; return decide(f) }
+	var writers, closer sync.WaitGroup
+	writers.Go(func() { mustChange(t, s, holder) })
+	<-held
+	for i := range 10 {
+		writers.Go(func() { mustChange(t, s, posting(enabled("step"))) })
+		awaitQueue(s.route(merchantID).queue, i+1)
+	}
+	closer.Go(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	for s.sound() == nil {
+		time.Sleep(10 * time.Microsecond)
+	}
+	_, err := s.Change(context.Background(), posting(enabled("too late")))
+	wantUnavailable(t, err)
+	wantUnavailable(t, s.Ping(context.Background()))
+	wantUnavailable(t, s.AddKey(context.Background(), SealedKey{ID: "k", Purpose: "signing", CreatedAt: noon}))
+	close(release)
+	writers.Wait()
+	closer.Wait()
+	if c := whole(t, openStore(t, cfg)); c.LastSeq != 12 {
+		t.Errorf("after closing the last event is %d, want 12", c.LastSeq)
+	}
+}
+
+func testCallerLeaves(t *testing.T, d door) {
+	s := signed(t, d)
+	ctx, leave := context.WithCancel(context.Background())
+	change := posting(enabled("left"))
+	decide := change.Decide
+	change.Decide = func(f Found) (Decision, error) { leave(); return decide(f) }
+	if _, err := s.Change(ctx, change); err != nil {
+		wantUnavailable(t, err)
+	}
+	mustChange(t, s, posting(enabled("after")))
+	wantNames(t, s, "signup_received", "left", "after")
+}
+
+func testReopen(t *testing.T, d door) {
+	cfg := d(t)
+	s := inhabit(t, openStore(t, cfg))
+	mustChange(t, s, signing(merchant))
+	change := keyed(posting(enabled("one")), "kept", "f")
+	answer := mustChange(t, s, change)
+	before := whole(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, cfg)
+	if diff := cmp.Diff(before, whole(t, s)); diff != "" {
+		t.Errorf("the connection did not survive (-before +after):\n%s", diff)
+	}
+	again := mustChange(t, s, change)
+	answer.Replayed = true
+	if diff := cmp.Diff(answer, again); diff != "" {
+		t.Errorf("the kept answer did not survive (-before +after):\n%s", diff)
+	}
+}
+
+func testPing(t *testing.T, d door) {
+	s := openStore(t, d(t))
+	if err := s.Ping(context.Background()); err != nil {
+		t.Errorf("an open store is not ready: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantUnavailable(t, s.Ping(context.Background()))
+	if err := s.Close(); err != nil {
+		t.Errorf("closing twice: %v", err)
+	}
+}
