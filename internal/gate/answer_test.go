@@ -42,13 +42,13 @@ func TestEveryAnswerHasTheSameSafeHeaders(t *testing.T) {
 
 func TestAReplyGoesOutAsItIs(t *testing.T) {
 	b := newBench(t)
-	b.calls["health_get"] = func(_ context.Context, call *gate.Call) (gate.Reply, error) {
+	b.does("health_get", func(_ context.Context, call *gate.Call) (gate.Reply, error) {
 		call.SetHeader("Mooring-Sync", "failed")
 		return gate.Reply{
 			Status: 202, Type: "text/plain; charset=utf-8", Body: []byte("later"),
 			Header: map[string]string{"Cache-Control": "max-age=60", "etag": `"1"`},
 		}, nil
-	}
+	})
 	got := b.do(ask{method: "GET", path: "/healthz"})
 	if diff := cmp.Diff(
 		[]any{202, "later", "text/plain; charset=utf-8", "max-age=60", `"1"`, "failed"},
@@ -60,7 +60,7 @@ func TestAReplyGoesOutAsItIs(t *testing.T) {
 	if head.status != 202 || head.body != "" || head.header.Get("Content-Length") != "5" {
 		t.Fatalf("HEAD: got %d %q %v", head.status, head.body, head.header)
 	}
-	b.calls["start_delete"] = func(context.Context, *gate.Call) (gate.Reply, error) { return gate.Reply{Status: 204}, nil }
+	b.does("start_delete", func(context.Context, *gate.Call) (gate.Reply, error) { return gate.Reply{Status: 204}, nil })
 	got = b.do(ask{method: "DELETE", path: startPath, token: "Bearer merchant"})
 	if got.status != 204 || got.header.Get("Content-Type") != "" {
 		t.Fatalf("204: got %d %v", got.status, got.header)
@@ -69,10 +69,10 @@ func TestAReplyGoesOutAsItIs(t *testing.T) {
 
 func TestHeadersSetBeforeAFaultStay(t *testing.T) {
 	b := newBench(t)
-	b.calls["health_get"] = func(_ context.Context, call *gate.Call) (gate.Reply, error) {
+	b.does("health_get", func(_ context.Context, call *gate.Call) (gate.Reply, error) {
 		call.SetHeader("Mooring-Effect", "stale")
 		return gate.Reply{}, fault.Missing()
-	}
+	})
 	if got := b.do(ask{method: "GET", path: "/healthz"}); got.status != 404 || got.header.Get("Mooring-Effect") != "stale" {
 		t.Fatalf("got %d %v", got.status, got.header)
 	}
@@ -89,12 +89,12 @@ func TestHandleDecodesAndEncodes(t *testing.T) {
 		Order map[string]int `json:"order"`
 	}
 	b := newBench(t)
-	b.calls["event_post"] = gate.Handle(func(_ context.Context, _ *gate.Call, in in) (out, error) {
+	b.does("event_post", gate.Handle(func(_ context.Context, _ *gate.Call, in in) (out, error) {
 		return out{Got: in.Status + " " + in.Event, Order: map[string]int{"c": 3, "a": 1, "b": 2}}, nil
-	})
-	b.calls["start_post"] = gate.Handle(func(context.Context, *gate.Call, struct{}) (gate.Reply, error) {
+	}))
+	b.does("start_post", gate.Handle(func(context.Context, *gate.Call, struct{}) (gate.Reply, error) {
 		return gate.Reply{Status: 202, Body: []byte(`{}`)}, nil
-	})
+	}))
 	got := b.do(ask{path: eventPath, token: "Bearer partner", body: goodEvent})
 	if got.body != `{"got":"pending signature_required","none":[],"order":{"a":1,"b":2,"c":3}}` {
 		t.Fatalf("got %d %s", got.status, got.body)
@@ -102,12 +102,12 @@ func TestHandleDecodesAndEncodes(t *testing.T) {
 	if got := b.do(ask{path: startPath, token: "Bearer merchant", body: "{}"}); got.status != 202 {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
-	b.calls["case_post"] = gate.Handle(func(context.Context, *gate.Call, struct {
+	b.does("case_post", gate.Handle(func(context.Context, *gate.Call, struct {
 		Signup int `json:"signup"`
 	},
 	) (out, error) {
 		return out{}, nil
-	})
+	}))
 	if got := b.do(ask{path: casePath, token: "Bearer merchant", body: goodCase}); got.status != 500 {
 		t.Fatalf("a type that disagrees with its schema: got %d %s", got.status, got.body)
 	}
@@ -276,7 +276,7 @@ func TestOneLogLinePerRequestWithoutItsContent(t *testing.T) {
 
 func TestLongCausesAreCutInTheLog(t *testing.T) {
 	b := newBench(t)
-	b.calls["health_get"] = failing(fmt.Errorf("%s", strings.Repeat("x", 1<<20)))
+	b.does("health_get", failing(fmt.Errorf("%s", strings.Repeat("x", 1<<20))))
 	b.do(ask{method: "GET", path: "/healthz"})
 	if n := len(b.log.String()); n > 2000 {
 		t.Fatalf("the line has %d bytes", n)
@@ -308,12 +308,12 @@ func TestRequestsAreCountedByOperationAndNothingElse(t *testing.T) {
 
 func TestAClientThatLeavesDoesNotBreakTheGate(t *testing.T) {
 	b := newBench(t)
-	b.calls["health_get"] = func(context.Context, *gate.Call) (gate.Reply, error) { panic(http.ErrAbortHandler) }
+	b.does("health_get", func(context.Context, *gate.Call) (gate.Reply, error) { panic(http.ErrAbortHandler) })
 	if resp, err := http.Get(b.url + "/healthz"); err == nil {
 		resp.Body.Close()
 		t.Fatalf("an aborted answer arrived: %d", resp.StatusCode)
 	}
-	delete(b.calls, "health_get")
+	b.does("health_get", nil)
 	if got := b.do(ask{method: "GET", path: "/healthz"}); got.status != 200 {
 		t.Fatalf("got %d", got.status)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +21,7 @@ func newGate(doc *gate.Document, functions ...string) (*gate.Gate, error) {
 	}
 	return gate.New(gate.Config{
 		Document: doc, Functions: m, Verify: verify,
-		Log: telemetry.NewLogger(os.Stderr, "text", 0), Metrics: telemetry.NewMetrics(),
+		Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(),
 	})
 }
 
@@ -60,7 +60,7 @@ func TestEachFaultHasItsStatusAndBody(t *testing.T) {
 		"internal fault":  {fault.New(fault.Internal, "X", "hunter2"), 500, `{"error":{"code":"INTERNAL_ERROR","message":"unexpected error; the request id is r-1","errors":[]}}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b.calls["health_get"] = failing(c.err)
+			b.does("health_get", failing(c.err))
 			got := b.do(ask{method: "GET", path: "/healthz", header: []string{"X-Request-Id: r-1"}})
 			if got.status != c.status || got.body != c.body || got.header.Get("Retry-After") != c.retry {
 				t.Fatalf("got %d, Retry-After %q: %s", got.status, got.header.Get("Retry-After"), got.body)
@@ -94,7 +94,7 @@ func TestFormRequestsGetErrorsThatOAuthLibrariesRead(t *testing.T) {
 		"request, by name": {fault.New(fault.Invalid, "INVALID_REQUEST", "m"), 400, "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b.calls["token_post"] = failing(c.err)
+			b.does("token_post", failing(c.err))
 			got := b.do(ask{path: tokenPath, token: "Basic YTpi", header: form, body: "grant_type=client_credentials"})
 			if got.status != c.status || !strings.HasPrefix(got.body, `{"error":"`+c.want+`","error_description":"`) {
 				t.Fatalf("got %d %s", got.status, got.body)
@@ -116,7 +116,7 @@ func TestFormRequestsGetErrorsThatOAuthLibrariesRead(t *testing.T) {
 
 func TestAPanicIsA500AndTheProcessLives(t *testing.T) {
 	b := newBench(t)
-	b.calls["health_get"] = func(context.Context, *gate.Call) (gate.Reply, error) { panic("boom in the engine") }
+	b.does("health_get", func(context.Context, *gate.Call) (gate.Reply, error) { panic("boom in the engine") })
 	got := b.do(ask{method: "GET", path: "/healthz", header: []string{"X-Request-Id: r-7"}})
 	if got.status != 500 || got.body != `{"error":{"code":"INTERNAL_ERROR","message":"unexpected error; the request id is r-7","errors":[]}}` {
 		t.Fatalf("got %d %s", got.status, got.body)
@@ -125,7 +125,7 @@ func TestAPanicIsA500AndTheProcessLives(t *testing.T) {
 	if !strings.Contains(log, "boom in the engine") || !strings.Contains(log, "error_test.go") || !strings.Contains(log, `"level":"ERROR"`) {
 		t.Fatalf("the log has no cause and stack: %s", log)
 	}
-	delete(b.calls, "health_get")
+	b.does("health_get", nil)
 	if got := b.do(ask{method: "GET", path: "/healthz"}); got.status != 200 {
 		t.Fatalf("afterwards: got %d", got.status)
 	}

@@ -31,10 +31,10 @@ type bench struct {
 	gate    *gate.Gate
 	metrics *telemetry.Metrics
 	log     *safeBuffer
-	calls   map[string]gate.Function // replaces what an operation does
 
-	mu   sync.Mutex
-	last *gate.Call
+	mu    sync.Mutex
+	calls map[string]gate.Function // what an operation does instead of echoing its body
+	last  *gate.Call
 }
 
 type safeBuffer struct {
@@ -103,6 +103,13 @@ func newBench(t testing.TB, change ...func(*gate.Config)) *bench {
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	return b
+}
+
+// does sets what an operation does; nil lets it echo its body again.
+func (b *bench) does(operation string, run gate.Function) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls[operation] = run
 }
 
 func (b *bench) run(ctx context.Context, call *gate.Call) (gate.Reply, error) {

@@ -3,13 +3,14 @@ package telemetry
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Metrics is the program's own registry. It is safe for concurrent use.
@@ -79,17 +80,24 @@ func (m *Metrics) Gauge(name, help string) prometheus.Gauge {
 
 // Render is the text that Prometheus scrapes, and its media type.
 func (m *Metrics) Render() (text []byte, contentType string, err error) {
-	families, err := m.registry.Gather()
+	p := page{header: http.Header{}, status: http.StatusOK}
+	ask, err := http.NewRequest(http.MethodGet, "/", nil)
 	if err != nil {
-		return nil, "", fmt.Errorf("gather metrics: %w", err)
+		return nil, "", fmt.Errorf("render metrics: %w", err)
 	}
-	format := expfmt.NewFormat(expfmt.TypeTextPlain)
-	var out bytes.Buffer
-	encoder := expfmt.NewEncoder(&out, format)
-	for _, family := range families {
-		if err := encoder.Encode(family); err != nil {
-			return nil, "", fmt.Errorf("write metrics: %w", err)
-		}
+	promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true}).ServeHTTP(&p, ask)
+	if p.status != http.StatusOK {
+		return nil, "", fmt.Errorf("render metrics: %s", p.Bytes())
 	}
-	return out.Bytes(), string(format), nil
+	return p.Bytes(), p.header.Get("Content-Type"), nil
 }
+
+// page takes what an http.Handler answers.
+type page struct {
+	bytes.Buffer
+	header http.Header
+	status int
+}
+
+func (p *page) Header() http.Header    { return p.header }
+func (p *page) WriteHeader(status int) { p.status = status }
