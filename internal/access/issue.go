@@ -122,8 +122,8 @@ var (
 )
 
 // wrong does all the work before it looks at any result.
-func wrong(client auth.Client, path account.ID, secret string, now time.Time) error {
-	right := client.CheckSecret(secret, now)
+func wrong(client auth.Client, path account.ID, given string, now time.Time) error {
+	right := client.CheckSecret(given, now)
 	switch {
 	case client.ID == "":
 		return errUnknownClient
