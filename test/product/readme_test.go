@@ -1,0 +1,113 @@
+package product
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestTheReadmeDoesWhatItSays pastes the README's session into a shell beside
+// a fresh server, and compares what comes back with what is printed there, ids
+// and times aside.
+func TestTheReadmeDoesWhatItSays(t *testing.T) {
+	session := block(t, "../../README.md", "is()")
+	var printed []string
+	for line := range strings.Lines(session) {
+		if answer, ok := strings.CutPrefix(line, "# -> "); ok {
+			printed = append(printed, vague(answer))
+		}
+	}
+	s := dev(t, "--listen", "127.0.0.1:0")
+	dir := t.TempDir()
+	ready, err := json.MarshalIndent(s.Ready, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ready.json"), ready, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Join(printed, ""), vague(paste(t, dir, session))); diff != "" {
+		t.Errorf("the README prints (-), the server answers (+):\n%s", diff)
+	}
+}
+
+// TestTheBannerOfDevCanBePasted runs the lines that `mooring dev` prints.
+func TestTheBannerOfDevCanBePasted(t *testing.T) {
+	s := dev(t, "--listen", "127.0.0.1:0")
+	_, lines, found := strings.Cut(s.Printed(), "Paste into another terminal")
+	lines, _, ended := strings.Cut(lines, "The API is described at")
+	if !found || !ended {
+		t.Fatalf("the banner has no lines to paste:\n%s", s.Printed())
+	}
+	out := paste(t, t.TempDir(), lines)
+	answers := strings.Split(strings.TrimSpace(out), "\n")
+	if len(answers) < 4 {
+		t.Errorf("only %d answers:\n%s", len(answers), out)
+	}
+	for _, answer := range answers {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(answer), &object); err != nil || object["error"] != nil {
+			t.Errorf("%v: %s", err, answer)
+		}
+	}
+}
+
+// TestTheReadmesMakeTargetsExist keeps the commands of the first screen real.
+func TestTheReadmesMakeTargetsExist(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`make ([a-z-]+) `).FindAllStringSubmatch(string(text), -1) {
+		if !strings.Contains(string(makefile), "\n"+m[1]+":") {
+			t.Errorf("the README says make %s, and the Makefile has no such target", m[1])
+		}
+	}
+}
+
+// block is the fenced block of a document that contains a word.
+func block(t *testing.T, file, word string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		if strings.Contains(m[1], word) {
+			return m[1]
+		}
+	}
+	t.Fatalf("%s has no block with %s", file, word)
+	return ""
+}
+
+func paste(t *testing.T, dir, lines string) string {
+	t.Helper()
+	cmd := exec.Command("sh", "-e")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(lines)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("the pasted lines failed: %v\n%s", err, out)
+	}
+	return string(out)
+}
+
+var (
+	uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	times = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+)
+
+// vague replaces what differs from run to run.
+func vague(text string) string {
+	return times.ReplaceAllString(uuids.ReplaceAllString(text, "UUID"), "TIME")
+}
