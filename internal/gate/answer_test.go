@@ -194,10 +194,14 @@ func TestAFingerprintIsOfTheMeaningOfARequest(t *testing.T) {
 		"order and spacing":  {path: eventPath, body: `{ "metadata":{"b":[ 2 ],"a":1}, "event":"e" ,"status":"pending"}`},
 		"escapes":            {path: eventPath, body: `{"status":"p\u0065nding","event":"\u0065","metadata":{"a":1,"b":[2]}}`},
 		"ignored members":    {path: eventPath, body: `{"id":"x","y":1,"status":"pending","event":"e","metadata":{"a":1,"b":[2]}}`},
+		"owner escaped":      {path: strings.Replace(eventPath, "T112/", "%54112/", 1), body: `{"status":"pending","event":"e","metadata":{"a":1,"b":[2]}}`},
 		"owner spelled long": {path: strings.Replace(eventPath, "T112/", "T11200000/", 1), body: `{"status":"pending","event":"e","metadata":{"a":1,"b":[2]}}`},
 	} {
 		if of(a) != first {
 			t.Errorf("%s: it differs", name)
+		}
+		if want := strings.Replace(eventPath, "T112/", "T11200000/", 1); b.call().Target != want {
+			t.Errorf("%s: the target is %s", name, b.call().Target)
 		}
 	}
 	for name, a := range map[string]ask{

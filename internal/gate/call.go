@@ -33,7 +33,7 @@ type Call struct {
 	Caller         auth.Caller // zero on public and basic operations
 	RequestID      string
 	Remote         netip.Addr // the peer; proxies are not trusted
-	Target         string     // the path as it was sent, without query
+	Target         string     // the path in its one canonical spelling, escapes and account ids included; only with a key
 	MediaType      string     // "application/json", "application/x-www-form-urlencoded" or ""
 	Body           []byte     // the validated, trimmed JSON object (a form's as well); nil when there is none
 	IdempotencyKey string     // 1-255 visible ASCII characters without the quotes; "" when none was sent

@@ -273,20 +273,28 @@ func (x *exchange) fingerprint() error {
 			return fmt.Errorf("canonical body: %w", err)
 		}
 	}
+	x.call.Target = x.canonicalPath()
 	mac := hmac.New(sha256.New, x.gate.FingerprintKey)
 	writePart(mac, x.r.Method)
-	writePart(mac, x.plan.operation.Path)
+	writePart(mac, x.call.Target)
+	writePart(mac, x.call.query.Encode())
+	writePart(mac, string(canonical))
+	x.call.Fingerprint = mac.Sum(nil)
+	return nil
+}
+
+// canonicalPath is the path as we would write it: the same for "T112" and
+// "T11200000", and for a letter and its percent-encoding.
+func (x *exchange) canonicalPath() string {
+	segments := strings.Split(x.plan.operation.Path, "/")
 	for _, wild := range x.plan.wildcards {
 		value := x.call.path[wild.name]
 		if id, ok := x.call.accounts[wild.name]; ok {
 			value = string(id)
 		}
-		writePart(mac, value)
+		segments[wild.segment] = url.PathEscape(value)
 	}
-	writePart(mac, x.call.query.Encode())
-	writePart(mac, string(canonical))
-	x.call.Fingerprint = mac.Sum(nil)
-	return nil
+	return strings.Join(segments, "/")
 }
 
 // writePart hashes a part after its length, so that no two lists of parts
