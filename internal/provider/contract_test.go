@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -22,7 +23,7 @@ import (
 // TestTheDocumentedOperationsAreServed spells out what clients of the
 // documented API rely on: names, methods, paths, and how sure each is.
 func TestTheDocumentedOperationsAreServed(t *testing.T) {
-	const prefix, base = "aid_account_settings_connections_", "/v1/accounts/{aid}/management/settings/connections/"
+	const prefix = "aid_account_settings_connections_"
 	want := map[string]string{
 		"mastercard_3ds_post": "POST mastercard-3ds seed",
 		"mastercard_3ds_get":  "GET mastercard-3ds documented-2026",
@@ -43,7 +44,7 @@ func TestTheDocumentedOperationsAreServed(t *testing.T) {
 	got := map[string]string{}
 	for _, o := range newSuite(t).document.Operations() {
 		if name, ok := strings.CutPrefix(o.ID, prefix); ok {
-			got[name] = o.Method + " " + strings.TrimPrefix(o.Path, base) + " " + o.Evidence
+			got[name] = o.Method + " " + strings.TrimPrefix(o.Path, paths) + " " + o.Evidence
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -115,6 +116,48 @@ func TestSecretsAreNotInTheContract(t *testing.T) {
 	if diff := cmp.Diff(want, configuration); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestAnOperationDeclaresWhatItCanAnswer spells out the statuses and the
+// headers of success, by what the file says.
+func TestAnOperationDeclaresWhatItCanAnswer(t *testing.T) {
+	vipps := newSuite(t).catalogue.Contract()["paths"].(map[string]any)[paths+"vipps"].(map[string]any)
+	of := acme(t).Contract()["paths"].(map[string]any)[paths+"acme/{product}"].(map[string]any)
+	for name, test := range map[string]struct {
+		operation  any
+		statuses   string
+		headers    string
+		deprecated bool
+	}{
+		"a signup with a body": {
+			of["post"], "200 400 401 403 404 405 413 415 422 500 503", "Idempotent-Replayed X-Request-Id", true,
+		},
+		"a read that can ask": {of["get"], "200 400 401 403 404 405 500 503", "Mooring-Sync X-Request-Id", false},
+		"a signup without a body": {
+			vipps["post"], "200 400 401 403 404 405 413 422 500 503", "Idempotent-Replayed X-Request-Id", false,
+		},
+		"a restart": {vipps["put"], "200 400 401 403 404 405 413 422 500 503", "Idempotent-Replayed X-Request-Id", false},
+		"a read":    {vipps["get"], "200 400 401 403 404 405 500 503", "X-Request-Id", false},
+	} {
+		operation := test.operation.(map[string]any)
+		responses := operation["responses"].(map[string]any)
+		headers := responses["200"].(map[string]any)["headers"].(map[string]any)
+		if diff := cmp.Diff(test.statuses, sorted(responses)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if diff := cmp.Diff(test.headers, sorted(headers)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if operation["deprecated"] == true != test.deprecated {
+			t.Errorf("%s is deprecated: %v", name, operation["deprecated"])
+		}
+	}
+}
+
+const paths = "/v1/accounts/{aid}/management/settings/connections/"
+
+func sorted(object map[string]any) string {
+	return strings.Join(slices.Sorted(maps.Keys(object)), " ")
 }
 
 // connectionMember is the schema of a member that a connection has beyond
