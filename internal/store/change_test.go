@@ -230,8 +230,18 @@ func testOwnCopy(t *testing.T, d door) {
 		_ = append(f.Connection.Events, connection.Event{Name: "forged"})
 		return Decision{}, nil
 	}
-	_, errs := together(t, s, vandal, signing(merchant), posting(enabled("one")))
+	var next *connection.Connection
+	witness := signing(merchant)
+	decide := witness.Decide
+	witness.Decide = func(f Found) (Decision, error) {
+		next = clone(f.Connection, f.Connection.Signups, f.Connection.Events)
+		return decide(f)
+	}
+	_, errs := together(t, s, vandal, witness, posting(enabled("one")))
 	allWell(t, errs)
+	if next.Events[0].Name != connection.SignupReceived || next.Signups[0].Key != "1" || next.LastSeq != 1 {
+		t.Errorf("the next decision found what the last one left lying: %+v", next)
+	}
 	wantNames(t, s, "signup_received", "signup_received", "one")
 	if c := whole(t, s); c.Signups[0].Key != "1" {
 		t.Errorf("a decision changed what it was shown: %+v", c.Signups[0])
