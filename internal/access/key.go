@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mooring/internal/auth"
+	"mooring/internal/secret"
 	"mooring/internal/store"
 )
 
@@ -32,16 +33,27 @@ type keyring struct {
 	records []string
 }
 
+// Claim ties new data to its key file, so that no other is ever taken for it.
+// It refuses a key file that is not the one of data that was claimed before.
+func Claim(ctx context.Context, s Store, sealer *secret.Sealer, now func() time.Time) error {
+	a := Access{store: s, sealer: sealer, now: now}
+	return a.claim(ctx)
+}
+
+func (a *Access) claim(ctx context.Context) error {
+	canary, err := a.keep(ctx, purposeCanary, purposeCanary, func() ([]byte, error) { return []byte(canaryText), nil })
+	if err == nil && string(canary) != canaryText {
+		err = a.wrongKeyFile()
+	}
+	return err
+}
+
 // openData proves the key file and makes what the data lacks. Several nodes may
 // do so at once: the store keeps the first record of each name, and everybody
 // reads it back.
-func (a *Access) openData(ctx context.Context) error {
-	canary, err := a.keep(ctx, purposeCanary, purposeCanary, func() ([]byte, error) { return []byte(canaryText), nil })
-	if err != nil {
+func (a *Access) openData(ctx context.Context) (err error) {
+	if err := a.claim(ctx); err != nil {
 		return err
-	}
-	if string(canary) != canaryText {
-		return a.wrongKeyFile()
 	}
 	a.fingerprint, err = a.keep(ctx, purposeFingerprint, purposeFingerprint, func() ([]byte, error) {
 		key := make([]byte, fingerprintBytes)

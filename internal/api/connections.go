@@ -179,6 +179,9 @@ func (o operations) addEvent(
 	if err != nil {
 		return gate.Reply{}, err
 	}
+	if err := in.Metadata.Compact(); err != nil {
+		return gate.Reply{}, err
+	}
 	act := o.act(call)
 	return o.change(ctx, call, store.Change{
 		Owner: owner, Account: call.Account("aid"), Provider: p.Slug, ExternalID: in.ExternalID,

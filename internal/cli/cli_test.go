@@ -2,17 +2,21 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // run runs a command to its end and gives what it printed.
 func run(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	code = Run(t.Context(), args, Stdio{Out: &o, Err: &e})
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second) // of a server that should have refused to start
+	defer stop()
+	code = Run(ctx, args, Stdio{Out: &o, Err: &e})
 	return code, o.String(), e.String()
 }
 
@@ -139,7 +143,7 @@ func TestServeRefusesWhatIsUnsafeInOneSentence(t *testing.T) {
 		},
 		"data that others may read": {
 			spoil: func(t *testing.T, dir string) { must(t, os.Chmod(dir, 0o755)) },
-			says:  "chmod 700",
+			says:  "chmod 0700",
 		},
 		"an address that is taken": {args: []string{"--listen", "256.0.0.1:1"}, says: "can't listen"},
 	} {

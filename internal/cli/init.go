@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mooring/internal/access"
 	"mooring/internal/account"
 	"mooring/internal/api"
 	"mooring/internal/auth"
@@ -48,7 +49,7 @@ func (c initCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err := refuseInitialised(ctx, db); err != nil {
 		return err
 	}
-	if err := ensureKeyFile(keyFile); err != nil {
+	if err := claim(ctx, db, keyFile); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdio.Out, "key file  %s   keep a copy apart from the data\n\n", keyFile)
@@ -77,6 +78,18 @@ func refuseInitialised(ctx context.Context, db *store.Store) error {
 		}
 	}
 	return nil
+}
+
+// claim makes the key file and ties the database to it.
+func claim(ctx context.Context, db *store.Store, keyFile string) error {
+	if err := ensureKeyFile(keyFile); err != nil {
+		return err
+	}
+	sealer, err := secret.OpenKeyFile(keyFile)
+	if err != nil {
+		return err
+	}
+	return access.Claim(ctx, db, sealer, now)
 }
 
 // ensureKeyFile makes the key file, or checks one that an earlier, unfinished
