@@ -158,10 +158,11 @@ func responses(success map[string]any, statuses []string) map[string]any {
 	return all
 }
 
-const restartText = `Makes a new signup of the one that is there, with a new link; the old link stops working and the connection is pending again.
-Nothing has to be sent. An enabled connection is left alone and the answer is 400 with the code ` + "`CONNECTION_ENABLED`" + `.`
+const restartText = "Makes a new signup out of the one that is there, with a new link, and the connection is pending again. Nothing has to be\n" +
+	"sent. Before the first signup the answer is 404. An enabled connection is left alone: then the answer is 400 with the code\n" +
+	"`CONNECTION_ENABLED`."
 
-const readText = `Answers 404 before the first signup.`
+const readText = "Before the first signup the answer is 404."
 
 const syncText = "With `sync` the provider is asked for the status first, and what it says is stored. It is asked for one connection at\n" +
 	"most once in a few seconds. When it can't be asked, the answer is what is stored. `Mooring-Sync` says which it was."
