@@ -179,8 +179,10 @@ func (o operations) addEvent(
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	if err := in.Metadata.Compact(); err != nil {
-		return gate.Reply{}, err
+	if in.Metadata != nil {
+		if err := in.Metadata.Compact(); err != nil {
+			return gate.Reply{}, err
+		}
 	}
 	act := o.act(call)
 	return o.change(ctx, call, store.Change{
