@@ -11,11 +11,8 @@ package access
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -96,9 +93,6 @@ func newCounts(m *telemetry.Metrics) counts {
 // New opens the keys of the data with the key file. On the first use of the
 // data it makes them. It refuses a key file that is not the one of the data.
 func New(ctx context.Context, cfg Config) (*Access, error) {
-	if err := checkPublicURL(cfg.PublicURL); err != nil {
-		return nil, err
-	}
 	a := &Access{
 		store: cfg.Store, sealer: cfg.Sealer, algorithm: cfg.Algorithm, now: cfg.Now, log: cfg.Log,
 		audiences: auth.NewAudiences(cfg.PublicURL, cfg.DocumentedHost),
@@ -130,19 +124,6 @@ func orDefault[T int | time.Duration](value, fallback T) T {
 		return fallback
 	}
 	return value
-}
-
-var errPublicURL = errors.New("the public URL must be http or https and a host in lower case, without user name, query, fragment and slash at the end, such as https://pay.example.com")
-
-// checkPublicURL refuses what clients would not write back as it is: issuers
-// and audiences are compared as text.
-func checkPublicURL(text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Host != strings.ToLower(u.Host) ||
-		u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#") || strings.HasSuffix(text, "/") || u.String() != text {
-		return errPublicURL
-	}
-	return nil
 }
 
 // PublicKeys lists the public keys of tokens, all or those of some algorithms.

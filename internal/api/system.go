@@ -6,12 +6,15 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"fmt"
 	"html/template"
+	"net/http"
 	"strings"
 
 	"mooring/internal/connection"
 	"mooring/internal/fault"
 	"mooring/internal/gate"
+	"mooring/internal/provider"
 )
 
 type state struct {
@@ -81,9 +84,13 @@ var sentences = map[connection.Status]string{
 	connection.Declined: "The application to %s was declined.",
 }
 
-// signupPage shows where the signup behind a link stands.
+// signupPage shows where the signup behind a link stands. A link that leads
+// nowhere is answered with a page too: it is people who follow it.
 func (o operations) signupPage(ctx context.Context, call *gate.Call, _ struct{}) (gate.Reply, error) {
 	c, signup, err := o.Store.SignupByToken(ctx, call.Path("token"))
+	if fault.From(err).Kind == fault.NotFound {
+		return page(http.StatusNotFound, "Unknown link", "This link is not known. Please check that it is complete.")
+	}
 	if err != nil {
 		return gate.Reply{}, err
 	}
@@ -91,19 +98,26 @@ func (o operations) signupPage(ctx context.Context, call *gate.Call, _ struct{})
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	sentence := sentences[c.Status]
+	return page(http.StatusOK, p.Title, fmt.Sprintf(o.sentence(c, signup, p), p.Title))
+}
+
+// sentence says how a signup stands, with a place for the provider's name.
+func (o operations) sentence(c *connection.Connection, signup connection.Signup, p *provider.Provider) string {
 	switch {
 	case signup.Seq != c.LastSignup && !p.Signup.Many:
-		sentence = "This application to %s was replaced by a newer one."
+		return "This application to %s was replaced by a newer one."
 	case c.Status == connection.Pending && !o.Now().Before(signup.ExpiresAt):
-		sentence = "The link of this application to %s has expired."
+		return "The link of this application to %s has expired."
+	default:
+		return sentences[c.Status]
 	}
-	var page bytes.Buffer
-	err = signupTemplate.Execute(&page, map[string]string{
-		"Title": p.Title, "Sentence": strings.ReplaceAll(sentence, "%s", p.Title),
-	})
+}
+
+func page(status int, title, sentence string) (gate.Reply, error) {
+	var html bytes.Buffer
+	err := signupTemplate.Execute(&html, map[string]string{"Title": title, "Sentence": sentence})
 	return gate.Reply{
-		Type: "text/html; charset=utf-8", Body: page.Bytes(),
+		Status: status, Type: "text/html; charset=utf-8", Body: html.Bytes(),
 		Header: map[string]string{
 			"Content-Security-Policy": signupPolicy,
 			"Referrer-Policy":         "no-referrer",

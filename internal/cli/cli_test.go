@@ -124,7 +124,7 @@ func TestServeRefusesWhatIsUnsafeInOneSentence(t *testing.T) {
 		says  string
 	}{
 		"a public URL without https": {args: []string{"--public-url", "http://m.example.com"}, says: "must begin with https://"},
-		"a public URL with a path":   {args: []string{"--public-url", "https://m.example.com/v1"}, says: "a scheme and a host only"},
+		"a public URL with a path":   {args: []string{"--public-url", "https://m.example.com/v1"}, says: "a scheme and a host in lower case"},
 		"no key file": {
 			spoil: func(t *testing.T, dir string) { must(t, os.Remove(dir+".key")) },
 			says:  ".key",

@@ -247,7 +247,7 @@ func TestOneLogLinePerRequestWithoutItsContent(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &record); err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"time", "duration", "bytes"} {
+		for _, name := range []string{"time", "duration_ms", "bytes"} {
 			if record[name] == nil {
 				t.Errorf("%s is missing in %s", name, line)
 			}

@@ -87,7 +87,7 @@ func (x *exchange) record(status, bytes int) {
 		slog.String("method", bounded(x.r.Method, 16)),
 		slog.String("path", path),
 		slog.Int("status", status),
-		slog.Duration("duration", took),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int("bytes", bytes),
 		slog.String("request_id", x.call.RequestID),
 	)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"mooring/internal/account"
@@ -67,13 +68,14 @@ type Config struct {
 const stopLimit = 8 * time.Second
 
 // checkPublicURL refuses a base that tokens and links could not safely carry.
+// Issuers and audiences are compared as text, so there is one way to write it.
 func checkPublicURL(raw string) error {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("the public URL must look like https://connections.example.com")
-	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return fmt.Errorf("the public URL must be a scheme and a host only, without path, query or user: %s", u.Redacted())
+	case u.Scheme+"://"+strings.ToLower(u.Host) != raw:
+		return errors.New("the public URL must be a scheme and a host in lower case, and nothing after it: https://connections.example.com")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return fmt.Errorf("the public URL must begin with https:// unless its host is this machine: %s", raw)
 	}

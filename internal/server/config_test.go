@@ -24,6 +24,11 @@ func TestThePublicURLMustBeOneThatTokensCanSafelyCarry(t *testing.T) {
 		"https://connections.example.com?x=1":   false,
 		"https://user:pass@connections.example": false,
 		"https://connections.example.com#there": false,
+		"https://connections.example.com?":      false,
+		"https://connections.example.com#":      false,
+		"https://Connections.example.com":       false,
+		"HTTPS://connections.example.com":       false,
+		" https://connections.example.com":      false,
 		"%":                                     false,
 		"":                                      false,
 	} {
