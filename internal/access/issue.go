@@ -31,7 +31,7 @@ type Ask struct {
 	Account          account.ID // from the path; zero where the path names none
 	ClientID, Secret string
 	GrantType        string
-	Audience         string // may be "" only when Account is zero: the client's own account
+	Audience         string // "" for the client's own account; the documented call requires one
 	Scope            string // space-separated; "" for all that is granted; looked at only when Form
 	Form             bool   // a form, as OAuth libraries send it, not JSON
 	Remote           netip.Addr
@@ -147,18 +147,13 @@ func decoded(sent string) string {
 	return sent
 }
 
-// target is the account that the token is for.
+// target is the account that the token is for: the client's own, unless an
+// audience names another.
 func (a *Access) target(ask Ask, client auth.Client) (account.ID, error) {
-	if ask.Audience != "" {
-		return a.audiences.Parse(ask.Audience)
-	}
-	if ask.Account == "" {
+	if ask.Audience == "" {
 		return client.Account, nil
 	}
-	return "", fault.Refused(fault.Problem{
-		In: "body", Name: "audience", Path: "#/audience", Code: "OBJECT_MISSING_REQUIRED_PROPERTY",
-		Params: []string{"audience"}, Message: "audience is missing",
-	})
+	return a.audiences.Parse(ask.Audience)
 }
 
 // askedScopes narrows the grant to what a form asks for. The documented JSON

@@ -217,7 +217,6 @@ func TestTheAudienceMustBeThatOfAGrant(t *testing.T) {
 		code     string
 		problem  string
 	}{
-		{"", merchant, fault.Invalid, fault.CodeInvalidParameter, "OBJECT_MISSING_REQUIRED_PROPERTY"},
 		{public + "/v1/accounts/T11223352", merchant, fault.Forbidden, fault.CodeForbidden, ""},
 		{public + "/v1/accounts/T99999999", merchant, fault.Forbidden, fault.CodeForbidden, ""},
 		{public + "/v1/accounts/P11223351", merchant, fault.Forbidden, fault.CodeForbidden, ""},
@@ -239,14 +238,22 @@ func TestTheAudienceMustBeThatOfAGrant(t *testing.T) {
 			t.Errorf("%q: %#v", c.audience, f)
 		}
 	}
-	q := ask(l, "")
-	q.Audience = ""
-	token, err := a.Issue(t.Context(), q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if aud := claimsOf(t, token)["aud"]; aud != "https://T11223351@pay.example.com/v1/accounts/T11223351" {
-		t.Errorf("without account and audience: %v", aud)
+}
+
+func TestWithoutAudienceATokenIsForTheClientsOwnAccount(t *testing.T) {
+	m := newMemory()
+	l := m.addClient(merchant)
+	a := open(t, config(t, m))
+	for _, path := range []account.ID{"", merchant} {
+		q := ask(l, path)
+		q.Audience = ""
+		token, err := a.Issue(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if aud := claimsOf(t, token)["aud"]; aud != "https://T11223351@pay.example.com/v1/accounts/T11223351" {
+			t.Errorf("under path account %q: %v", path, aud)
+		}
 	}
 }
 
