@@ -79,6 +79,7 @@ func (c *committer) persist(jobs []*job) (trouble, error) {
 		if !kind.passes(try, end) {
 			return kind, err
 		}
+		c.store.write.renew(kind)
 		time.Sleep(pause(try))
 	}
 }

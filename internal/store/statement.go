@@ -72,6 +72,15 @@ func (p *pool) prepare(ctx context.Context, e engine, u use) error {
 	return nil
 }
 
+// renew drops the idle connections after a silence: when the server restarted,
+// all of them are dead, and each would fail somebody else.
+func (p *pool) renew(after trouble) {
+	if after == down {
+		p.db.SetMaxIdleConns(0)
+		p.db.SetMaxIdleConns(p.db.Stats().MaxOpenConnections)
+	}
+}
+
 func (p *pool) close() error {
 	var errs []error
 	for _, stmt := range p.prepared {

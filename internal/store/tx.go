@@ -45,7 +45,7 @@ const (
 
 const (
 	patience = 5 * time.Second // how long conflicts are retried
-	tries    = 5               // how often other troubles that may pass are: a pool may hold that many dead connections
+	tries    = 5               // how often other troubles that may pass are
 )
 
 // pause is how long to wait before the nth try, with jitter so that two nodes
@@ -182,6 +182,7 @@ func (s *Store) readAgain(ctx context.Context, fn func() error) error {
 		case kind == guilty || kind == raced:
 			return err
 		case try < tries:
+			s.read.renew(kind)
 			time.Sleep(pause(try))
 		default:
 			return unavailable("the database does not answer", err)
@@ -204,6 +205,7 @@ func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, t *tx
 		if !kind.passes(try, end) {
 			return s.explain(kind, err)
 		}
+		s.write.renew(kind)
 		time.Sleep(pause(try))
 	}
 }
