@@ -73,10 +73,10 @@ func TestBodiesAreJudgedByTheirHeadersFirst(t *testing.T) {
 				}
 				return
 			}
-			// A stated length and headers are judged before the token.
+			// Size and headers are judged before the token.
 			c.token = "Bearer nobody"
 			stranger := b.do(c.ask).status
-			judgedLater := c.chunked || c.status == 400
+			judgedLater := c.status == 400 || c.chunked && c.status == 415
 			if !judgedLater && stranger != c.status || judgedLater && stranger != 401 {
 				t.Fatalf("a stranger got %d", stranger)
 			}
@@ -373,5 +373,18 @@ func TestFormsBecomeFlatObjects(t *testing.T) {
 				t.Fatalf("got %s", got.body)
 			}
 		})
+	}
+}
+
+func TestNestingWithoutEndIsRefusedBeforeItIsKnownWhoAsks(t *testing.T) {
+	b := newBench(t)
+	nested := func(levels int) string {
+		return `{"metadata":{"]{\\\"":` + strings.Repeat("[", levels-2) + strings.Repeat("]", levels-2) + "}}"
+	}
+	for levels, status := range map[int]int{16: 401, 17: 400, 20_000: 400} {
+		got := b.do(ask{path: eventPath, token: "Bearer nobody", body: nested(levels)})
+		if got.status != status {
+			t.Errorf("%d levels: %d %s", levels, got.status, got.body)
+		}
 	}
 }

@@ -24,8 +24,9 @@ type exchange struct {
 	trace   string
 	plan    *plan // nil until the route is known
 	call    Call
-	known   bool // Caller is somebody whose token was verified
-	strict  bool // Prefer: handling=strict
+	raw     []byte // the body as it came
+	known   bool   // Caller is somebody whose token was verified
+	strict  bool   // Prefer: handling=strict
 	cause   error
 	stack   []byte // of a panic
 }
@@ -78,7 +79,7 @@ func (x *exchange) serve() (Reply, error) {
 	if x.plan == nil { // plain OPTIONS
 		return Reply{Status: http.StatusNoContent}, nil
 	}
-	for _, step := range []func() error{x.checkHeaders, x.readParameters, x.authenticate, x.authorize, x.readBody} {
+	for _, step := range []func() error{x.checkHeaders, x.receive, x.readParameters, x.authenticate, x.authorize, x.readBody} {
 		if err := step(); err != nil {
 			return Reply{}, err
 		}

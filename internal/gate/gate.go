@@ -9,9 +9,10 @@
 // never know a domain rule or touch storage: what it has to ask, such as who
 // holds a token, it is given as a function.
 //
-// The order in which a request is judged is fixed: route (404, 405), size and
-// headers (413, 414, 415, 431), path and query and header parameters (400),
-// token (401), scopes and accounts (403), then the body (400, 413).
+// The order in which a request is judged is fixed: route (404, 405), headers
+// (413, 414, 415, 431), size and depth of the body (413, 400), path and query
+// and header parameters (400), token (401), scopes and accounts (403), then
+// what the body says (400).
 package gate
 
 import (

@@ -154,14 +154,38 @@ func (x *exchange) readAccounts(known []fault.Problem) []fault.Problem {
 	return problems
 }
 
-// readBody reads, parses, trims and validates the body and reports all its
-// problems at once.
-func (x *exchange) readBody() error {
-	raw, err := x.receive()
-	if err != nil {
-		return err
+// receive takes in at most the bytes that the operation allows, and refuses
+// nesting without end. Nothing else about a body is looked at before it is
+// known who sent it.
+func (x *exchange) receive() error {
+	if x.r.ContentLength == 0 || x.r.Body == nil {
+		return nil
 	}
-	if len(raw) == 0 {
+	body := http.MaxBytesReader(x.w, x.r.Body, x.plan.operation.MaxBody)
+	var err error
+	if n := x.r.ContentLength; n > 0 {
+		x.raw = make([]byte, n)
+		_, err = io.ReadFull(body, x.raw)
+	} else {
+		x.raw, err = io.ReadAll(body)
+	}
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return x.tooLarge()
+	}
+	if err != nil {
+		return refused([]fault.Problem{bodyProblem(nil, "INCOMPLETE_BODY", "did not arrive whole")})
+	}
+	if x.call.MediaType == typeJSON && tooDeep(x.raw) {
+		_, problems := readJSON(x.raw)
+		return refused(problems)
+	}
+	return nil
+}
+
+// readBody parses, trims and validates the body and reports all its problems
+// at once.
+func (x *exchange) readBody() error {
+	if len(x.raw) == 0 {
 		x.call.MediaType = ""
 		if x.plan.operation.Body != nil && x.plan.operation.Body.Required {
 			return refused([]fault.Problem{bodyProblem(nil, "REQUIRED", "is required")})
@@ -171,33 +195,10 @@ func (x *exchange) readBody() error {
 	if x.call.MediaType == "" {
 		return unsupported("a body needs exactly one Content-Type")
 	}
-	if err := x.parse(raw); err != nil {
+	if err := x.parse(x.raw); err != nil {
 		return err
 	}
 	return x.fingerprint()
-}
-
-// receive takes in at most the bytes that the operation allows.
-func (x *exchange) receive() ([]byte, error) {
-	if x.r.ContentLength == 0 || x.r.Body == nil {
-		return nil, nil
-	}
-	body := http.MaxBytesReader(x.w, x.r.Body, x.plan.operation.MaxBody)
-	var raw []byte
-	var err error
-	if n := x.r.ContentLength; n > 0 {
-		raw = make([]byte, n)
-		_, err = io.ReadFull(body, raw)
-	} else {
-		raw, err = io.ReadAll(body)
-	}
-	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, x.tooLarge()
-	}
-	if err != nil {
-		return nil, refused([]fault.Problem{bodyProblem(nil, "INCOMPLETE_BODY", "did not arrive whole")})
-	}
-	return raw, nil
 }
 
 func (x *exchange) parse(raw []byte) error {

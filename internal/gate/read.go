@@ -152,6 +152,28 @@ func (r *reader) deepEnough() bool {
 	return false
 }
 
+// tooDeep says whether brackets outside strings nest beyond MaxDepth. It does
+// not need the text to be JSON.
+func tooDeep(body []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > MaxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
 // name checks the member name that the path ends in.
 func (r *reader) name(object map[string]any, name string) {
 	r.text(name)
