@@ -111,10 +111,10 @@ func (s Seeder) account(ctx context.Context, a account.Account) error {
 }
 
 func (s Seeder) client(ctx context.Context, id account.ID, name string, scopes auth.Scopes) (Credentials, error) {
-	plain, hash := auth.NewSecret(s.Now(), uuid.NewString)
+	plain, hash := auth.NewSecret(s.Now(), s.NewID)
 	c := auth.Client{
 		ID: uuid.NewString(), Account: id, Name: name, Secrets: []auth.SecretHash{hash},
-		Grants:    []auth.Grant{{ID: uuid.NewString(), Audience: id, Scopes: scopes}},
+		Grants:    []auth.Grant{{ID: s.NewID(), Audience: id, Scopes: scopes}},
 		CreatedAt: s.Now(), CreatedBy: "seed",
 	}
 	return Credentials{Account: id, ID: c.ID, Secret: plain}, s.Store.CreateClient(ctx, c)
