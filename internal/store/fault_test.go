@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"mooring/internal/connection"
 	"mooring/internal/fault"
 )
 
@@ -244,6 +247,44 @@ func TestADatabaseThatGoesAwayBeforeTheCommitWroteNothing(t *testing.T) {
 		mustChange(t, s, posting(enabled("two")))
 		wantNames(t, s, "signup_received", "two")
 	}
+}
+
+func TestWhatAServerErrorMeans(t *testing.T) {
+	for code, want := range map[string]trouble{
+		"40001": conflict, "40P01": conflict, "23505": raced, "23503": guilty, "22P02": guilty, "42P01": guilty,
+		"53100": stuck, "53300": down, "57P01": down, "08006": down, "58030": down, "25006": down,
+	} {
+		e := &postgres{}
+		if got := e.trouble(fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code})); got != want {
+			t.Errorf("%s means %d, want %d", code, got, want)
+		}
+		atCommit := unknown
+		if want == conflict || want == raced {
+			atCommit = want
+		}
+		if got := e.troubleAtCommit(&pgconn.PgError{Code: code}); got != atCommit {
+			t.Errorf("%s at commit means %d, want %d", code, got, atCommit)
+		}
+	}
+}
+
+// A full disk refuses writes and nothing else, and is forgotten when there is
+// room again.
+func TestAFullDiskRefusesWritesOnly(t *testing.T) {
+	s := signed(t, newSQLite)
+	size := count(t, s, "PRAGMA page_count")
+	limit := func(pages int) { count(t, s, fmt.Sprint("PRAGMA max_page_count = ", pages)) }
+	limit(size)
+	large := connection.NewEvent{Status: connection.Enabled, Name: "large", Metadata: bytes.Repeat([]byte("x"), 1<<16)}
+	_, err := s.Change(context.Background(), keyed(posting(large), "k", "f"))
+	wantUnavailable(t, err)
+	if err := s.Ping(context.Background()); err != nil {
+		t.Errorf("a full disk stopped the store: %v", err)
+	}
+	wantNames(t, s, "signup_received")
+	limit(1 << 20)
+	mustChange(t, s, keyed(posting(large), "k", "f"))
+	wantNames(t, s, "signup_received", "large")
 }
 
 func TestAStatementThatFailsForGoodIsInternal(t *testing.T) {

@@ -121,11 +121,13 @@ func troubleOf(code string) trouble {
 		return conflict
 	case code == "23505": // unique violation
 		return raced
+	case code == "53100" || code == "53200": // no room on disk, no memory
+		return stuck
 	case strings.HasPrefix(code, "08"), // connection
-		strings.HasPrefix(code, "53"),    // out of something: disk, memory, connections
+		strings.HasPrefix(code, "53"),    // out of something else, such as connections
 		strings.HasPrefix(code, "57"),    // operator: shutdown, starting up, cancelled
 		strings.HasPrefix(code, "58"),    // system: I/O
-		code == "25006", code == "55P03": // read-only, lock not available
+		code == "25006", code == "55P03": // no longer the primary; lock not available
 		return down
 	default:
 		return guilty

@@ -214,7 +214,7 @@ func (e *sqlite) trouble(err error) trouble {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return conflict
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
-		return down
+		return stuck
 	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return broken
 	default:
@@ -227,7 +227,7 @@ func (e *sqlite) trouble(err error) trouble {
 // nobody knows what the disk holds.
 func (e *sqlite) troubleAtCommit(err error) trouble {
 	switch kind := e.trouble(err); kind {
-	case conflict, down:
+	case conflict, stuck:
 		return kind
 	default:
 		return broken

@@ -39,6 +39,7 @@ const (
 	conflict                // another transaction was in the way: run the batch again
 	raced                   // a unique value is taken: by a racing node, or for good
 	down                    // the database does not answer; nothing was written
+	stuck                   // the database answers but can't write, such as on a full disk; nothing was written
 	unknown                 // the commit may or may not have happened
 	broken                  // the storage failed: stop
 )
@@ -260,6 +261,8 @@ func (s *Store) explain(kind trouble, err error) error {
 		return unavailable("too many writes met; nothing was written", err)
 	case down:
 		return unavailable("the database does not answer; nothing was written", err)
+	case stuck:
+		return unavailable("the database can't write now; nothing was written", err)
 	case unknown, broken:
 		return unavailable("the outcome is unknown; retry with the same Idempotency-Key", err)
 	default:

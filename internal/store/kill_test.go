@@ -1,0 +1,172 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// victimVariable makes the test program write until it is killed.
+const victimVariable = "MOORING_STORE_VICTIM"
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(victimVariable); text != "" {
+		fmt.Fprintln(os.Stderr, runVictim(text))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// victim is what a killed process was told to write to.
+type victim struct {
+	DataDir, Database string
+	Client            string // the partner's
+	Round             int
+}
+
+// runVictim posts events from 64 writers and prints the number of each one
+// that was acknowledged, until somebody kills the process.
+func runVictim(text string) error {
+	var v victim
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		return err
+	}
+	s, err := Open(context.Background(), Config{DataDir: v.DataDir, Database: v.Database})
+	if err != nil {
+		return err
+	}
+	partner.Client = v.Client
+	var (
+		mu  sync.Mutex
+		wg  sync.WaitGroup
+		bad error
+	)
+	for w := range 64 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				name := fmt.Sprintf("%d.%d.%d", v.Round, w, i)
+				_, err := s.Change(context.Background(), numbered(keyed(posting(enabled(name)), name, name), w%8))
+				mu.Lock()
+				if err != nil {
+					bad = err
+					mu.Unlock()
+					return
+				}
+				fmt.Println(name)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return bad
+}
+
+// A process that is killed in the middle of 64 writers has lost nothing that
+// it acknowledged, and left every connection in the state of its last event.
+func TestKilledProcessesLoseNothing(t *testing.T) {
+	for engine, d := range doors {
+		t.Run(engine, func(t *testing.T) {
+			cfg := d(t)
+			s := inhabit(t, openStore(t, cfg))
+			for i := range 8 {
+				mustChange(t, s, numbered(signing(merchant), i))
+			}
+			acknowledged := map[string]bool{}
+			for round := range 5 {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				killOne(t, victim{cfg.DataDir, cfg.Database, partner.Client, round}, acknowledged)
+				s = openStore(t, cfg)
+			}
+			if len(acknowledged) < 5*64 {
+				t.Errorf("only %d writes were acknowledged", len(acknowledged))
+			}
+			if engine == "postgres" {
+				awaitServer(t, s)
+			}
+			wantHistory(t, s, acknowledged)
+		})
+	}
+}
+
+// killOne lets a process write, kills it a moment after its first
+// acknowledgement, and notes all that it acknowledged.
+func killOne(t *testing.T, v victim, acknowledged map[string]bool) {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), victimVariable+"="+string(text))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		once.Do(func() {
+			time.AfterFunc(time.Duration(20+rand.IntN(120))*time.Millisecond, func() { cmd.Process.Kill() })
+		})
+		acknowledged[lines.Text()] = true
+	}
+	if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Fatalf("the process ended by itself: %v", err)
+	}
+}
+
+// awaitServer returns when the server has finished what the dead left behind.
+func awaitServer(t *testing.T, s *Store) {
+	t.Helper()
+	busy := `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()`
+	for count(t, s, busy) > 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// wantHistory holds that each acknowledged event is there once, that numbers
+// are dense, that status follows the last event, and that exactly the events
+// have an answer kept under their key.
+func wantHistory(t *testing.T, s *Store, acknowledged map[string]bool) {
+	t.Helper()
+	seen := map[string]int{}
+	for i := range 8 {
+		c, err := s.Connection(context.Background(), merchant, merchantID, fmt.Sprint("provider-", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, e := range c.Events {
+			if e.Seq != int64(n+1) {
+				t.Fatalf("event %d of connection %d has number %d", n+1, i, e.Seq)
+			}
+			seen[e.Name]++
+		}
+		if last := c.Events[len(c.Events)-1]; c.LastSeq != last.Seq || c.Status != last.Status {
+			t.Errorf("connection %d stands at %d %s, its last event at %d %s", i, c.LastSeq, c.Status, last.Seq, last.Status)
+		}
+	}
+	delete(seen, "signup_received")
+	for name := range acknowledged {
+		if seen[name] != 1 {
+			t.Errorf("the acknowledged event %s is there %d times", name, seen[name])
+		}
+	}
+	if answers := count(t, s, "SELECT count(*) FROM idempotency"); answers != len(seen) {
+		t.Errorf("%d answers are kept for %d events", answers, len(seen))
+	}
+}
