@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 
 // BenchmarkChange is one event per operation, durable when it is answered,
 // spread over many connections: in groups, and beside it with one transaction
-// per request. Run with -benchtime=3s or so; the figures are writes/s and p99.
+// per request. Run with -benchtime=3s or so; the figures are writes/s, p99 and
+// processor time.
 func BenchmarkChange(b *testing.B) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		for _, mode := range []struct {
@@ -46,6 +48,7 @@ func benchmarkChange(b *testing.B, d door, tune tuning, writers int) {
 	wg.Wait()
 	took := make([][]time.Duration, writers)
 	var next atomic.Int64
+	before := processTime(b)
 	b.ResetTimer()
 	for w := range writers {
 		wg.Go(func() {
@@ -66,10 +69,23 @@ func benchmarkChange(b *testing.B, d door, tune tuning, writers int) {
 	}
 	wg.Wait()
 	b.StopTimer()
+	spent := processTime(b) - before
 	all := slices.Concat(took...)
 	slices.Sort(all)
 	b.ReportMetric(float64(len(all))/b.Elapsed().Seconds(), "writes/s")
+	b.ReportMetric(float64(spent.Microseconds())/float64(len(all)), "cpu-us/write")
 	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// processTime is the processor time that this process has used; a server's is
+// not in it.
+func processTime(b *testing.B) time.Duration {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // numbered moves a change to one of many connections.

@@ -2,9 +2,14 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"mooring/internal/auth"
 	"mooring/internal/store/storetest"
@@ -133,10 +138,60 @@ func TestNodesDoNotDeadlock(t *testing.T) {
 			t.Errorf("connection %d stands at %+v, %v; want 21", i, c, err)
 		}
 	}
-	// A deadlock is retried unseen, a second later; the server counts them.
-	if n := count(t, all[0], "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"); n != 0 {
-		t.Errorf("the server broke %d deadlocks", n)
+}
+
+// A batch that meets a locked row has locked those before it and none behind.
+func TestABatchLocksRowsInOrder(t *testing.T) {
+	s := nodes(t, 1)[0]
+	const many, taken = 10, 5
+	var changes []Change
+	for i := range many {
+		mustChange(t, s, numbered(signing(merchant), i))
+		changes = append(changes, numbered(posting(enabled("step")), many-1-i))
 	}
+	ctx := context.Background()
+	holder, err := s.write.db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Rollback()
+	if _, err := holder.Exec("SELECT 1 FROM connection WHERE provider = $1 FOR UPDATE", fmt.Sprint("provider-", taken)); err != nil {
+		t.Fatal(err)
+	}
+	var batch sync.WaitGroup
+	batch.Go(func() {
+		_, errs := together(t, s, changes...)
+		if err := errors.Join(errs...); err != nil {
+			t.Error(err)
+		}
+	})
+	free := func() (names []string) {
+		tx, err := s.write.db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		rows, err := tx.QueryContext(ctx, "SELECT provider FROM connection ORDER BY provider FOR UPDATE SKIP LOCKED")
+		if err := each(rows, err, func(r row) error {
+			names = append(names, "")
+			return r.Scan(&names[len(names)-1])
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	want := []string{"provider-6", "provider-7", "provider-8", "provider-9"}
+	got := free()
+	for deadline := time.Now().Add(5 * time.Second); !slices.Equal(got, want) && time.Now().Before(deadline); got = free() {
+		time.Sleep(time.Millisecond)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rows that are not locked (-want +got):\n%s", diff)
+	}
+	if err := holder.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	batch.Wait()
 }
 
 func TestNodesThatStartTogetherMigrateOnce(t *testing.T) {

@@ -59,6 +59,11 @@ func checkConnection(ctx context.Context, conn *pgx.Conn) error {
 	if err == nil {
 		err = checkServerSettings(got)
 	}
+	if err == nil {
+		// Every statement looks rows up by a key. While a table is young the
+		// planner would rather read all of it, and remember that plan.
+		_, err = conn.Exec(ctx, "SET enable_seqscan = off")
+	}
 	if err != nil {
 		_ = conn.Close(ctx) // nobody else would
 	}
