@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -18,9 +20,10 @@ type event struct {
 	Elapsed float64
 }
 
-// tests runs every test of every package once, under the race detector.
+// tests runs every test of every package once, under the race detector. A
+// package that hangs is ended, and shows what it was doing.
 func tests(t *tally) {
-	cmd := exec.Command("go", "test", "-race", "-count=1", "-timeout=20m", "-json", "./...")
+	cmd := exec.Command("go", "test", "-race", "-count=1", "-timeout=8m", "-json", "./...")
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
@@ -31,61 +34,88 @@ func tests(t *tally) {
 		t.count("go test", false)
 		return
 	}
-	failed := follow(stdout, t)
-	if err := cmd.Wait(); err != nil && !failed {
+	run := &testRun{tally: t, output: map[string]*strings.Builder{}, parents: map[string]bool{}}
+	run.follow(stdout)
+	if err := cmd.Wait(); err != nil && !run.failed {
 		t.count("go test: "+err.Error(), false)
 	}
 }
 
-// follow reads the events of a test run, shows what failed and counts each
-// test that has no subtests of its own. It says whether anything failed.
-func follow(r io.Reader, t *tally) (failed bool) {
-	output := map[string]*strings.Builder{}
-	parents := map[string]bool{}
-	for dec := json.NewDecoder(r); ; {
+// testRun is what is known of a run of tests while it goes on.
+type testRun struct {
+	*tally
+	output  map[string]*strings.Builder // of what has not passed, by package and test
+	parents map[string]bool             // tests that have subtests, which are counted instead
+	failed  bool
+}
+
+// follow reads the events of a run to its end.
+func (r *testRun) follow(events io.Reader) {
+	for dec := json.NewDecoder(events); ; {
 		var e event
 		if dec.Decode(&e) != nil {
-			return failed
+			return
 		}
 		name := strings.TrimSuffix(e.Package+" "+e.Test, " ")
 		switch e.Action {
 		case "run":
-			if strings.HasPrefix(e.Test, "Fuzz") && !strings.Contains(e.Test, "/") {
-				t.fuzz = append(t.fuzz, fuzzTarget{e.Package, e.Test})
+			r.started(e, name)
+		case "output":
+			if r.output[name] == nil {
+				r.output[name] = &strings.Builder{}
 			}
-			if i := strings.LastIndex(name, "/"); e.Test != "" && i > len(e.Package) {
-				parents[name[:i]] = true
-			}
-		case "output", "build-output":
-			if output[name] == nil {
-				output[name] = &strings.Builder{}
-			}
-			output[name].WriteString(e.Output)
+			r.output[name].WriteString(e.Output)
+		case "build-output":
+			fmt.Print(e.Output)
 		case "pass", "fail", "skip":
-			ok := e.Action == "pass"
-			failed = failed || e.Action == "fail"
-			report(e, name, output[name], t, parents[name])
-			if ok {
-				delete(output, name)
-			}
+			r.ended(e, name)
 		}
 	}
 }
 
-// report shows one finished test or package. A skipped test counts as failed:
-// what is not run is not known to hold.
-func report(e event, name string, output *strings.Builder, t *tally, parent bool) {
+func (r *testRun) started(e event, name string) {
+	if i := strings.LastIndex(name, "/"); i > len(e.Package) {
+		r.parents[name[:i]] = true
+	} else if strings.HasPrefix(e.Test, "Fuzz") {
+		r.fuzz = append(r.fuzz, fuzzTarget{e.Package, e.Test})
+	}
+}
+
+// ended counts a finished test. A skipped one counts as failed: what is not run
+// is not known to hold.
+func (r *testRun) ended(e event, name string) {
 	ok := e.Action == "pass" || e.Action == "skip" && e.Test == ""
-	if !ok && output != nil {
+	if !ok {
+		r.failed = true
+		r.show(name)
+	}
+	delete(r.output, name)
+	switch {
+	case e.Test != "":
+		if !r.parents[name] || !ok {
+			r.count(name, ok)
+		}
+	case !ok:
+		r.showUnfinished(e.Package)
+		r.count(name, false)
+		fallthrough
+	case e.Elapsed >= 0.05:
+		fmt.Printf("   %-4s %-40s %6.1f s\n", e.Action, e.Package, e.Elapsed)
+	}
+}
+
+func (r *testRun) show(name string) {
+	if output := r.output[name]; output != nil {
 		fmt.Print(output)
 	}
-	switch {
-	case e.Test == "" && (!ok || e.Elapsed >= 0.05):
-		fmt.Printf("   %-4s %-40s %6.1f s\n", e.Action, e.Package, e.Elapsed)
-		if !ok {
-			t.count(name, false)
+}
+
+// showUnfinished shows the tests of a package that never ended.
+func (r *testRun) showUnfinished(pkg string) {
+	for _, name := range slices.Sorted(maps.Keys(r.output)) {
+		if strings.HasPrefix(name, pkg+" ") {
+			r.show(name)
+			delete(r.output, name)
 		}
-	case e.Test != "" && (!parent || !ok):
-		t.count(name, ok)
 	}
 }
