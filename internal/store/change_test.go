@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +53,7 @@ func together(t *testing.T, s *Store, changes ...Change) ([]Answer, []error) {
 // awaitQueue returns when n jobs wait.
 func awaitQueue(queue chan *job, n int) {
 	for len(queue) < n {
-		time.Sleep(10 * time.Microsecond)
+		runtime.Gosched()
 	}
 }
 

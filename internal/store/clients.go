@@ -117,16 +117,22 @@ func (s *Store) Client(ctx context.Context, clientID string) (auth.Client, accou
 	}
 	err := s.snapshot(ctx, func(t *tx) error {
 		client = nil
-		if err := t.load(ctx, clientPlain, intoClient(&client), clientID); err != nil || client == nil {
+		if err := t.load(ctx, clientPlain, intoClient(&client), clientID); err != nil {
 			return err
 		}
-		if err := t.load(ctx, secretsOfClient, intoSecrets(client), client.Account, clientID); err != nil {
+		// An unknown client takes the same queries as a known one, so that time
+		// does not tell which ids exist.
+		c := client
+		if c == nil {
+			c = &auth.Client{}
+		}
+		if err := t.load(ctx, secretsOfClient, intoSecrets(c), c.Account, clientID); err != nil {
 			return err
 		}
-		if err := t.load(ctx, grantsOfClient, intoGrants(client), client.Account, clientID); err != nil {
+		if err := t.load(ctx, grantsOfClient, intoGrants(c), c.Account, clientID); err != nil {
 			return err
 		}
-		return t.load(ctx, accountPlain, intoAccount(&owner), client.Account)
+		return t.load(ctx, accountPlain, intoAccount(&owner), c.Account)
 	})
 	if err != nil {
 		return auth.Client{}, account.Account{}, err

@@ -2,9 +2,9 @@ package store
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -52,7 +52,7 @@ func testCloseDrains(t *testing.T, d door) {
 		}
 	})
 	for s.sound() == nil {
-		time.Sleep(10 * time.Microsecond)
+		runtime.Gosched()
 	}
 	_, err := s.Change(context.Background(), posting(enabled("too late")))
 	wantUnavailable(t, err)
