@@ -46,6 +46,11 @@ func TestSecretsStayHome(t *testing.T) {
 	for i, answer := range w.answers {
 		home[fmt.Sprintf("answer %d, %s %s", i, answer.Method, answer.Target)] = answer.Body
 	}
+	for _, place := range []string{"the log", "the metrics"} {
+		if !bytes.Contains(home[place], []byte("aid_auths_oauth_token_post")) {
+			t.Errorf("%s knows nothing of what was done: %s", place, home[place])
+		}
+	}
 	if code, err := s.Stop(); err != nil || code != 0 {
 		t.Fatalf("ended with %d, %v", code, err)
 	}
