@@ -49,6 +49,10 @@ func TestAnythingButOneBearerTokenIsRefused(t *testing.T) {
 	a := open(t, config(t, m))
 	good := issue(t, a, m.addClient(merchant), merchant)[0]
 	token := strings.TrimPrefix(good, "Bearer ")
+	otherEnd := "AA"
+	if strings.HasSuffix(good, otherEnd) {
+		otherEnd = "AQ"
+	}
 	for range 2 { // before and after the token is remembered
 		for name, header := range map[string][]string{
 			"none": nil, "no values": {}, "empty": {""}, "two": {good, good}, "two, one empty": {good, ""}, "scheme only": {"Bearer"},
@@ -57,7 +61,7 @@ func TestAnythingButOneBearerTokenIsRefused(t *testing.T) {
 			"Token": {"Token " + token}, "DPoP": {"DPoP " + token}, "joined": {good + "," + token}, "joined with scheme": {good + ", " + good},
 			"quoted": {`Bearer "` + token + `"`}, "parameter": {"Bearer token=" + token}, "no blank": {"Bearer" + token}, "colon": {"Bearer: " + token},
 			"full-width blank": {"Bearer\u3000" + token}, "Kelvin-like case": {"Bearer\u212a " + token}, "one MB": {"Bearer " + strings.Repeat("a", 1<<20)},
-			"a million dots": {"Bearer " + strings.Repeat(".", 1e6)}, "unsigned": {good[:strings.LastIndex(good, ".")+1]}, "last byte changed": {good[:len(good)-2] + "AA"},
+			"a million dots": {"Bearer " + strings.Repeat(".", 1e6)}, "unsigned": {good[:strings.LastIndex(good, ".")+1]}, "end changed": {good[:len(good)-2] + otherEnd},
 		} {
 			_, err := a.Verify(t.Context(), header)
 			denied(t, name, err)
