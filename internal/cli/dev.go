@@ -17,7 +17,7 @@ import (
 
 type devCommand struct {
 	logFlags
-	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on; port 0 takes a free one."`
+	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on (${default}); port 0 takes a free one."`
 	Data             string         `type:"path" placeholder:"DIR" help:"Directory to keep the data in, and DIR.key for its key. Without it everything is gone at the end."`
 	Database         string         `placeholder:"URL" help:"Keep the data in this PostgreSQL database instead; its key still in DIR.key."`
 	ReadyFile        string         `type:"path" placeholder:"FILE" help:"Write addresses, ids and secrets as one JSON object to this file once requests are answered."`

@@ -38,10 +38,10 @@ func besideData(dir string) string { return filepath.Clean(dir) + ".key" }
 type serveCommand struct {
 	databaseFlags
 	logFlags
-	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on."`
+	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on (${default})."`
 	PublicURL        string         `required:"" placeholder:"URL" help:"Base URL under which clients reach this server; https unless it is this machine."`
 	World            server.Worlds  `enum:"P,T,both" default:"P" help:"Accounts to serve: production (P), test (T) or both."`
-	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens. RS256 is what clients of the public API know; EdDSA signs 35 times faster."`
+	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens. RS256 is what clients of the public API know; EdDSA signs about 30 times faster."`
 	DocumentedHost   bool           `name:"accept-documented-host" help:"Also accept token audiences that name the host of the public API."`
 	LoginFailures    int            `default:"30" help:"Failed logins a minute before an address must wait."`
 	DrainDelay       time.Duration  `default:"1s" help:"How long to answer, not ready, after being told to stop."`
