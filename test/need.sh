@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that what a target needs is installed: gcc, postgresql or node.
+# Makes sure that what a target needs is installed: gcc, postgresql or node (20 or newer).
 # Installs what is missing when it may (root on Debian); else says what to
 # install, in one sentence, and fails.
 set -eu
@@ -8,7 +8,7 @@ missing() {
 	case $1 in
 	gcc) ! command -v gcc >/dev/null && ! command -v cc >/dev/null ;;
 	postgresql) ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
-	node) ! command -v npm >/dev/null || ! command -v node >/dev/null ;;
+	node) ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null ;;
 	esac
 }
 
@@ -31,7 +31,7 @@ for thing in "$@"; do
 		} </dev/null >/dev/null || true
 	fi
 	if missing "$thing"; then
-		echo "$thing is missing; install it (on Debian: apt-get install $(packages "$thing")) and try again" >&2
+		echo "$thing is missing or too old; install it (on Debian: apt-get install $(packages "$thing")) and try again" >&2
 		exit 1
 	fi
 done

@@ -2,14 +2,17 @@ package product
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,8 +25,12 @@ import (
 // database. What is an answer's purpose (a token, a link) may stand there, and
 // nowhere else.
 func TestSecretsStayHome(t *testing.T) {
+	onBothEngines(t, searchEverything)
+}
+
+func searchEverything(t *testing.T, args ...string) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s := dev(t, "--data", dir, "--listen", "127.0.0.1:0", "--log-level", "debug", "--log-format", "json")
+	s := dev(t, append(args, "--data", dir, "--listen", "127.0.0.1:0", "--log-level", "debug", "--log-format", "json")...)
 	key, err := os.ReadFile(dir + ".key")
 	if err != nil {
 		t.Fatal(err)
@@ -54,12 +61,17 @@ func TestSecretsStayHome(t *testing.T) {
 	if code, err := s.Stop(); err != nil || code != 0 {
 		t.Fatalf("ended with %d, %v", code, err)
 	}
-	files := databaseFiles(t, dir)
+	var kept map[string][]byte
+	if len(args) > 0 {
+		kept = databaseRows(t, args[1])
+	} else {
+		kept = databaseFiles(t, dir)
+	}
 	for name, secret := range secrets {
 		for place, text := range home {
 			search(t, name, secret, place, text)
 		}
-		for place, text := range files {
+		for place, text := range kept {
 			search(t, name, secret, place, text)
 		}
 	}
@@ -140,6 +152,47 @@ func databaseFiles(t *testing.T, dir string) map[string][]byte {
 		t.Fatalf("the data directory has %d files, %v", len(found), err)
 	}
 	return found
+}
+
+// databaseRows reads every row of every table of a PostgreSQL database as text;
+// bytes are in hex there, which is searched.
+func databaseRows(t *testing.T, dsn string) map[string][]byte {
+	t.Helper()
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	found := map[string][]byte{}
+	for _, table := range column(t, db, `SELECT quote_ident(table_name) FROM information_schema.tables WHERE table_schema = 'public'`) {
+		for _, row := range column(t, db, "SELECT t::text FROM "+table+" t") {
+			found[table] = append(found[table], row...)
+		}
+	}
+	if len(found["event"])+len(found["events"]) == 0 {
+		t.Fatalf("no events among the tables %v", slices.Sorted(maps.Keys(found)))
+	}
+	return found
+}
+
+func column(t *testing.T, db *sql.DB, query string) (values []string) {
+	t.Helper()
+	rows, err := db.Query(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var value string
+		if err := rows.Scan(&value); err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, value)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return values
 }
 
 // walker uses the product, badly and well, and keeps what it was told.

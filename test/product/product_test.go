@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"mooring/internal/store/storetest"
 	"mooring/test/drive"
 )
 
@@ -51,6 +52,12 @@ func dev(t *testing.T, args ...string) *drive.Server {
 	return s
 }
 
+// onBothEngines runs a test with what makes `mooring dev` use each of them.
+func onBothEngines(t *testing.T, test func(t *testing.T, args ...string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t) })
+	t.Run("postgres", func(t *testing.T) { test(t, "--database", storetest.Postgres(t)) })
+}
+
 // tokens gets one access token for each client of a `mooring dev`.
 func tokens(t *testing.T, s *drive.Server) map[string]string {
 	t.Helper()
@@ -70,22 +77,31 @@ func bearer(token string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
 }
 
-// initialised makes a data directory with `mooring init` and returns it with
-// the production platform's client.
-func initialised(t *testing.T) (dir string, platform drive.Credentials) {
+// initialised makes a data directory and returns the clients that `mooring
+// init` printed: of production and of the test world.
+func initialised(t *testing.T) (dir string, production, test drive.Credentials) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "data")
 	out, err := exec.Command(binary, "init", "--data", dir).Output()
 	if err != nil {
 		t.Fatalf("mooring init: %v", err)
 	}
-	facts := map[string]string{}
+	found := map[string]*drive.Credentials{"P00000000": &production, "T00000000": &test}
+	var who *drive.Credentials
 	for line := range strings.Lines(string(out)) {
-		if words := strings.Fields(line); len(words) == 2 && facts[words[0]] == "" {
-			facts[words[0]] = words[1]
+		words := strings.Fields(line)
+		switch {
+		case len(words) < 2:
+		case words[0] == "account":
+			who = found[words[1]]
+			who.Account = words[1]
+		case words[0] == "client":
+			who.ID = words[1]
+		case words[0] == "secret":
+			who.Secret = words[1]
 		}
 	}
-	return dir, drive.Credentials{Account: facts["account"], ID: facts["client"], Secret: facts["secret"]}
+	return dir, production, test
 }
 
 // freeAddress is a loopback address that nobody listens on at the moment.

@@ -38,7 +38,7 @@ func TestServeRefusesWhatIsUnsafe(t *testing.T) {
 		"a second process":           {secondProcess, "process"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, _ := initialised(t)
+			dir, _, _ := initialised(t)
 			args := []string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--public-url", public}
 			refused(t, append(args, refusal.arrange(t, dir)...), refusal.says)
 		})
@@ -95,7 +95,7 @@ func removeKey(t *testing.T, dir string) []string {
 }
 
 func otherKey(t *testing.T, _ string) []string {
-	other, _ := initialised(t)
+	other, _, _ := initialised(t)
 	return []string{"--key-file", other + ".key"}
 }
 

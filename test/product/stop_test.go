@@ -19,7 +19,7 @@ import (
 // stop, sees it say that it is not ready, sends the other half, and expects the
 // answer and then a clean end.
 func TestAStopFinishesWhatWasAccepted(t *testing.T) {
-	dir, platform := initialised(t)
+	dir, platform, _ := initialised(t)
 	address := freeAddress(t)
 	base := "http://" + address
 	s, err := drive.Serve(context.Background(), binary, base,

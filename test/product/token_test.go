@@ -24,7 +24,11 @@ import (
 // longer quite ours, on every operation of the published contract that takes
 // one. Each must be the one 401, whatever is wrong.
 func TestNoOperationAcceptsAForgedToken(t *testing.T) {
-	s := dev(t, "--listen", "127.0.0.1:0")
+	onBothEngines(t, refuseForgeries)
+}
+
+func refuseForgeries(t *testing.T, args ...string) {
+	s := dev(t, append(args, "--listen", "127.0.0.1:0")...)
 	client := drive.NewClient(s.BaseURL)
 	all := tokens(t, s)
 	forged := forgeries(t, all["platform"], all["partner"], publicKey(t, client))
