@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -32,22 +33,16 @@ func main() {
 	fmt.Println("\nevery documented fact is there")
 }
 
+// pages are the files in the order in which they are replayed.
+var pages = []string{"mastercard-3ds.yaml", "events.yaml"}
+
 func run(ctx context.Context) (missing int, err error) {
-	dir, err := os.MkdirTemp("", "mooring-seed-check-")
+	server, stop, err := fresh(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir)
-	binary, err := drive.Build(dir, false)
-	if err != nil {
-		return 0, err
-	}
-	server, err := drive.Start(ctx, binary, "dev", "--listen", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer server.Kill()
-	for _, name := range []string{"mastercard-3ds.yaml", "events.yaml"} {
+	defer stop()
+	for _, name := range pages {
 		p, err := readPage(name)
 		if err != nil {
 			return 0, err
@@ -59,6 +54,25 @@ func run(ctx context.Context) (missing int, err error) {
 		missing += show(p, rows)
 	}
 	return missing, nil
+}
+
+// fresh builds the binary and starts a server that nobody has used.
+func fresh(ctx context.Context) (server *drive.Server, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "mooring-seed-check-")
+	if err != nil {
+		return nil, nil, err
+	}
+	binary, err := drive.Build(dir, false)
+	if err == nil {
+		server, err = drive.Start(ctx, binary, "dev", "--listen", "127.0.0.1:0")
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return server, func() {
+		server.Kill()
+		os.RemoveAll(dir)
+	}, nil
 }
 
 func readPage(name string) (page, error) {
