@@ -47,9 +47,11 @@ type Store interface {
 type Config struct {
 	Store          Store
 	Sealer         *secret.Sealer
-	PublicURL      string         // base of the issuer and of audiences, without user info, query and fragment
-	DocumentedHost bool           // also take audiences that name the documented host
-	Algorithm      auth.Algorithm // what new tokens are signed with
+	Claimed        bool                  // refuse data that no key file was tied to yet
+	PublicURL      string                // base of the issuer and of audiences, without user info, query and fragment
+	DocumentedHost bool                  // also take audiences that name the documented host
+	Algorithm      auth.Algorithm        // what new tokens are signed with
+	Serves         func(account.ID) bool // whether this process serves an account's world
 	Now            func() time.Time
 	Log            *slog.Logger
 	Metrics        *telemetry.Metrics // counts of tokens and logins
@@ -64,6 +66,7 @@ type Access struct {
 	sealer    *secret.Sealer
 	audiences auth.Audiences
 	algorithm auth.Algorithm
+	serves    func(account.ID) bool
 	life      time.Duration
 	now       func() time.Time
 	log       *slog.Logger
@@ -94,7 +97,7 @@ func newCounts(m *telemetry.Metrics) counts {
 // data it makes them. It refuses a key file that is not the one of the data.
 func New(ctx context.Context, cfg Config) (*Access, error) {
 	a := &Access{
-		store: cfg.Store, sealer: cfg.Sealer, algorithm: cfg.Algorithm, now: cfg.Now, log: cfg.Log,
+		store: cfg.Store, sealer: cfg.Sealer, algorithm: cfg.Algorithm, serves: cfg.Serves, now: cfg.Now, log: cfg.Log,
 		audiences: auth.NewAudiences(cfg.PublicURL, cfg.DocumentedHost),
 		life:      orDefault(cfg.TokenLife, DefaultTokenLife).Truncate(time.Second),
 		logins:    newLogins(orDefault(cfg.LoginFailuresPerMinute, DefaultLoginFailuresPerMinute)),
@@ -102,7 +105,7 @@ func New(ctx context.Context, cfg Config) (*Access, error) {
 		watch:     newWatch(),
 		counts:    newCounts(cfg.Metrics),
 	}
-	if err := a.openData(ctx); err != nil {
+	if err := a.openData(ctx, cfg.Claimed); err != nil {
 		return nil, err
 	}
 	// The epoch comes before the keys, so that a key which arrives between

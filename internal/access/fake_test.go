@@ -187,7 +187,7 @@ func newSealer(t testing.TB) *secret.Sealer {
 func config(t testing.TB, s access.Store) access.Config {
 	t.Helper()
 	return access.Config{
-		Store: s, Sealer: newSealer(t), PublicURL: public, DocumentedHost: true, Algorithm: auth.EdDSA,
+		Store: s, Sealer: newSealer(t), PublicURL: public, DocumentedHost: true, Algorithm: auth.EdDSA, Serves: func(account.ID) bool { return true },
 		LoginFailuresPerMinute: 1e6, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: telemetry.NewMetrics(),
 	}
 }

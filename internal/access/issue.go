@@ -60,6 +60,9 @@ func (a *Access) Issue(ctx context.Context, ask Ask) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
+	if !a.serves(client.Account) || !a.serves(target) {
+		return Token{}, fault.New(fault.Forbidden, fault.CodeForbidden, "this process does not serve the world of the account")
+	}
 	grant, ok := client.GrantFor(target)
 	if !ok {
 		return Token{}, fault.New(fault.Forbidden, fault.CodeForbidden, "the client has no grant for this audience")

@@ -469,3 +469,18 @@ func BenchmarkIssue(b *testing.B) {
 		})
 	}
 }
+
+func TestAProcessIssuesNoTokenForAWorldThatItDoesNotServe(t *testing.T) {
+	m := newMemory()
+	l := m.addClient(merchant)
+	cfg := config(t, m)
+	cfg.Serves = func(id account.ID) bool { return id.World() == account.Production }
+	a := open(t, cfg)
+	for _, path := range []account.ID{"", merchant} {
+		q := ask(l, path)
+		q.Audience = ""
+		if _, err := a.Issue(t.Context(), q); fault.From(err).Kind != fault.Forbidden {
+			t.Errorf("under path account %q: %v", path, err)
+		}
+	}
+}

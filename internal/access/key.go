@@ -51,7 +51,14 @@ func (a *Access) claim(ctx context.Context) error {
 // openData proves the key file and makes what the data lacks. Several nodes may
 // do so at once: the store keeps the first record of each name, and everybody
 // reads it back.
-func (a *Access) openData(ctx context.Context) (err error) {
+func (a *Access) openData(ctx context.Context, claimed bool) (err error) {
+	if claimed {
+		if _, found, err := a.record(ctx, purposeCanary, purposeCanary); err != nil {
+			return err
+		} else if !found {
+			return errUnclaimed
+		}
+	}
 	if err := a.claim(ctx); err != nil {
 		return err
 	}
@@ -134,6 +141,8 @@ func sealContext(purpose, id string) string { return "key/" + purpose + "/" + id
 
 // ErrKeyFile is what a refused key file is, for errors.Is.
 var ErrKeyFile = errors.New("is not the one that this data was sealed with: name the right one with --key-file")
+
+var errUnclaimed = errors.New("this database was never initialised to its end: do it with `mooring init`")
 
 func (a *Access) wrongKeyFile() error {
 	return fmt.Errorf("key file %s %w", a.sealer.KeyFile(), ErrKeyFile)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"mooring/internal/access"
+	"mooring/internal/account"
 	"mooring/internal/connection"
 	"mooring/internal/gate"
 	"mooring/internal/gateway"
@@ -34,6 +35,7 @@ type Deps struct {
 	Document  *gate.Document
 	Pages     *reference.Pages
 	PublicURL string                         // base of issuer and links, without a slash at the end
+	Serves    func(account.ID) bool          // whether this process serves an account's world
 	Now       func() time.Time               // UTC, microseconds
 	Ready     func(context.Context) error    // nil when requests may be sent here
 	Metrics   func() ([]byte, string, error) // the text and its media type

@@ -10,9 +10,11 @@ import (
 )
 
 type tokenBody struct {
-	GrantType string `json:"grant_type"`
-	Audience  string `json:"audience"`
-	Scope     string `json:"scope"`
+	GrantType    string `json:"grant_type"`
+	Audience     string `json:"audience"`
+	Scope        string `json:"scope"`
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
 }
 
 type tokenAnswer struct {
@@ -28,6 +30,9 @@ func (o operations) token(ctx context.Context, call *gate.Call, in tokenBody) (t
 	id, secret, ok := call.Basic()
 	if !ok {
 		return tokenAnswer{}, fault.Denied(nil)
+	}
+	if in.ClientSecret != "" || in.ClientID != "" && in.ClientID != id {
+		return tokenAnswer{}, credentialsTwice()
 	}
 	ask := access.Ask{
 		ClientID: id, Secret: secret, GrantType: in.GrantType, Audience: in.Audience, Scope: in.Scope,
@@ -45,6 +50,15 @@ func (o operations) token(ctx context.Context, call *gate.Call, in tokenBody) (t
 		answer.Scope = t.Scope
 	}
 	return answer, nil
+}
+
+// credentialsTwice refuses a client that proves itself in two ways (RFC 6749,
+// section 2.3). Its bare id beside the header is harmless, and common.
+func credentialsTwice() error {
+	return fault.Refused(fault.Problem{
+		In: "body", Name: "client_secret", Path: "#/client_secret", Code: "CREDENTIALS_TWICE",
+		Message: "the client's credentials belong into the Authorization header alone",
+	})
 }
 
 // accountKeys is the documented list: the RSA keys, as a bare array.

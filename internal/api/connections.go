@@ -282,19 +282,27 @@ func canonical(v jsontext.Value) ([]byte, error) {
 	return v, err
 }
 
-// parseTime reads an RFC 3339 time that the contract has checked the form of;
-// leap seconds are the one form that Go has no time for.
+// parseTime reads an RFC 3339 time that the contract has checked the form of.
+// Go knows no leap seconds: one is the first instant of the minute after it.
 func parseTime(name, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(s))
+	text, leap := strings.ToUpper(s), time.Duration(0)
+	if len(text) > 19 && text[17:19] == "60" {
+		text, leap = text[:17]+"59"+text[19:], time.Second
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return time.Time{}, fault.Refused(fault.Problem{
 			In: "body", Name: name, Path: "#/" + name, Code: "INVALID_FORMAT", Message: name + " must be an RFC 3339 time",
 		})
 	}
-	return t.UTC().Truncate(time.Microsecond), nil
+	t = t.Add(leap).UTC().Truncate(time.Microsecond)
+	if t.IsZero() { // said, although it looks to us like a time that was not
+		t = t.Add(time.Microsecond)
+	}
+	return t, nil
 }
 
 func lastSeq(c *connection.Connection) int64 {

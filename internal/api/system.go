@@ -88,7 +88,7 @@ var sentences = map[connection.Status]string{
 // nowhere is answered with a page too: it is people who follow it.
 func (o operations) signupPage(ctx context.Context, call *gate.Call, _ struct{}) (gate.Reply, error) {
 	c, signup, err := o.Store.SignupByToken(ctx, call.Path("token"))
-	if fault.From(err).Kind == fault.NotFound {
+	if fault.From(err).Kind == fault.NotFound || err == nil && !o.Serves(c.Account) {
 		return page(http.StatusNotFound, "Unknown link", "This link is not known. Please check that it is complete.")
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -46,6 +47,7 @@ Exit codes: 0 done, 1 refused or failed, 2 the command line was not understood.`
 // Run runs the command that args name until it is done or ctx ends, and
 // returns the exit code.
 func Run(ctx context.Context, args []string, stdio Stdio) int {
+	unsetEmpty()
 	exit := -1
 	parser, err := newParser(stdio, func(code int) { exit = code })
 	if err != nil {
@@ -69,6 +71,17 @@ func Run(ctx context.Context, args []string, stdio Stdio) int {
 		return exitFailed
 	}
 	return exitDone
+}
+
+// unsetEmpty takes empty variables for ones that are not set: that is what
+// whoever writes MOORING_DATABASE= into a file means.
+func unsetEmpty() {
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		if value == "" && strings.HasPrefix(name, "MOORING_") {
+			os.Unsetenv(name)
+		}
+	}
 }
 
 func newParser(stdio Stdio, exit func(int)) (*kong.Kong, error) {

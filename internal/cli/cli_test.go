@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mooring/internal/store/storetest"
 )
 
 // run runs a command to its end and gives what it printed.
@@ -108,7 +110,7 @@ func refusal(t *testing.T, dir string, args ...string) string {
 	return errs
 }
 
-func initialised(t *testing.T) string {
+func initData(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	if code, _, errs := run(t, "init", "--data", dir); code != exitDone {
@@ -124,14 +126,14 @@ func TestServeRefusesWhatIsUnsafeInOneSentence(t *testing.T) {
 		says  string
 	}{
 		"a public URL without https": {args: []string{"--public-url", "http://m.example.com"}, says: "must begin with https://"},
-		"a public URL with a path":   {args: []string{"--public-url", "https://m.example.com/v1"}, says: "a scheme and a host in lower case"},
+		"a public URL with a path":   {args: []string{"--public-url", "https://m.example.com/v1"}, says: "a scheme and a host in lower-case"},
 		"no key file": {
 			spoil: func(t *testing.T, dir string) { must(t, os.Remove(dir+".key")) },
 			says:  ".key",
 		},
 		"another key": {
 			spoil: func(t *testing.T, dir string) {
-				other := initialised(t)
+				other := initData(t)
 				must(t, os.Remove(dir+".key"))
 				must(t, os.Rename(other+".key", dir+".key"))
 			},
@@ -145,10 +147,13 @@ func TestServeRefusesWhatIsUnsafeInOneSentence(t *testing.T) {
 			spoil: func(t *testing.T, dir string) { must(t, os.Chmod(dir, 0o755)) },
 			says:  "chmod 0700",
 		},
-		"an address that is taken": {args: []string{"--listen", "256.0.0.1:1"}, says: "can't listen"},
+		"a stop that takes too long": {args: []string{"--drain-delay", "1h"}, says: "less than ten seconds"},
+		"no failed logins":           {args: []string{"--login-failures", "0"}, says: "at least 1"},
+		"no address":                 {args: []string{"--listen", ""}, says: "address"},
+		"an address that is none":    {args: []string{"--listen", "256.0.0.1:1"}, says: "can't listen"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := initialised(t)
+			dir := initData(t)
 			if test.spoil != nil {
 				test.spoil(t, dir)
 			}
@@ -169,6 +174,61 @@ func TestServeOnPostgreSQLAsksForTheKeyFile(t *testing.T) {
 	code, _, errs := run(t, "serve", "--database", "postgres://127.0.0.1:1/none", "--public-url", "https://m.example")
 	if code != exitFailed || !strings.Contains(errs, "--key-file") {
 		t.Errorf("exit %d, %q", code, errs)
+	}
+}
+
+func TestServeRefusesADatabaseThatWasNeverInitialised(t *testing.T) {
+	dir := initData(t)
+	for name, content := range map[string]func(path string) error{
+		"no file":       func(string) error { return nil },
+		"an empty file": func(path string) error { return os.WriteFile(path, nil, 0o600) },
+	} {
+		empty := filepath.Join(t.TempDir(), "data")
+		must(t, os.Mkdir(empty, 0o700))
+		must(t, content(filepath.Join(empty, "mooring.db")))
+		if errs := refusal(t, empty, "--key-file", dir+".key"); !strings.Contains(errs, "mooring init") {
+			t.Errorf("%s: says %q", name, errs)
+		}
+	}
+	dsn := storetest.Postgres(t)
+	serve := []string{"serve", "--database", dsn, "--key-file", dir + ".key", "--listen", "127.0.0.1:0", "--public-url", "http://127.0.0.1:1"}
+	for range 2 { // the first left nothing behind
+		if code, _, errs := run(t, serve...); code != exitFailed || !strings.Contains(errs, "never initialised: do it with `mooring init`") {
+			t.Errorf("exit %d: %q", code, errs)
+		}
+	}
+}
+
+func TestDevLeavesADatabaseOfInitAlone(t *testing.T) {
+	dir := initData(t)
+	code, out, errs := run(t, "dev", "--data", dir, "--listen", "127.0.0.1:0")
+	if code != exitFailed || out != "" || !strings.Contains(errs, "mooring init") {
+		t.Errorf("exit %d: %q %q", code, out, errs)
+	}
+}
+
+func TestDevOnPostgreSQLAsksForAPlaceForItsKey(t *testing.T) {
+	code, _, errs := run(t, "dev", "--database", "postgres://127.0.0.1:1/none", "--listen", "127.0.0.1:0")
+	if code != exitFailed || !strings.Contains(errs, "--data") {
+		t.Errorf("exit %d: %q", code, errs)
+	}
+}
+
+func TestAnEmptyVariableIsNotSet(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	t.Setenv("MOORING_DATABASE", "")
+	t.Setenv("MOORING_KEY_FILE", "")
+	if code, _, errs := run(t, "init", "--data", dir); code != exitDone {
+		t.Error(errs)
+	}
+	if _, err := os.Stat(dir + ".key"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnEmptyDirectoryNameIsRefused(t *testing.T) {
+	if code, _, errs := run(t, "init", "--data", ""); code != exitFailed || !strings.Contains(errs, "--data needs a directory") {
+		t.Errorf("exit %d: %q", code, errs)
 	}
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"text/template"
 
+	"mooring/internal/account"
 	"mooring/internal/api"
 	"mooring/internal/auth"
 	"mooring/internal/seed"
@@ -18,11 +20,12 @@ import (
 type devCommand struct {
 	logFlags
 	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on (${default}); port 0 takes a free one."`
-	Data             string         `type:"path" placeholder:"DIR" help:"Directory to keep the data in, and DIR.key for its key. Without it everything is gone at the end."`
-	Database         string         `placeholder:"URL" help:"Keep the data in this PostgreSQL database instead; its key still in DIR.key."`
-	ReadyFile        string         `type:"path" placeholder:"FILE" help:"Write addresses, ids and secrets as one JSON object to this file once requests are answered."`
+	PublicURL        string         `placeholder:"URL" help:"Base URL under which clients reach this server, when it is not the address; plain http will do."`
+	Data             string         `placeholder:"DIR" help:"Directory to keep the data in, and DIR.key for its key. Without it everything is gone at the end."`
+	Database         string         `placeholder:"URL" help:"Keep the data in this PostgreSQL database instead; its key in DIR.key, so that --data is needed too."`
+	ReadyFile        string         `placeholder:"FILE" help:"Write addresses, ids and secrets as one JSON object to this file once requests are answered."`
 	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens."`
-	LoginFailures    int            `default:"100000" help:"Failed logins a minute before an address must wait; generous, since test suites fail on purpose."`
+	LoginFailures    int            `default:"100000" help:"Failed logins a minute for one client at one address before it must wait; generous, since test suites fail on purpose."`
 }
 
 // Help is shown below the flags.
@@ -38,41 +41,58 @@ Examples:
 
 // Run serves a small test world until it is told to stop.
 func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
+	if c.Database != "" && c.Data == "" {
+		return errors.New("--database needs --data too: a directory for the key, without which the database can't be used again")
+	}
 	dir, cleanUp, err := c.directory()
 	if err != nil {
 		return err
 	}
 	defer cleanUp()
-	if err := ensureKeyFile(besideData(dir)); err != nil {
+	keyFile, err := besideData(dir)
+	if err != nil {
+		return err
+	}
+	if err := ensureKeyFile(keyFile); err != nil {
 		return err
 	}
 	s, err := server.New(ctx, server.Config{
-		Listen: c.Listen, DataDir: dir, Database: c.Database, KeyFile: besideData(dir), Worlds: server.BothWorlds,
+		Listen: c.Listen, PublicURL: c.PublicURL, PlainHTTP: true, DataDir: dir, Database: c.Database, KeyFile: keyFile, Worlds: server.BothWorlds,
 		DocumentedHost: true, Algorithm: c.SigningAlgorithm, LoginFailures: c.LoginFailures,
 		Log: c.logger(stdio.Err),
 	})
 	if err != nil {
 		return err
 	}
-	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue, Now: now, NewID: api.NewID, NewToken: api.NewToken}
-	world, err := seeder.Dev(ctx)
-	if err != nil {
-		s.Close()
-		return err
-	}
-	facts := describe(s.PublicURL(), world)
-	err = banner.Execute(stdio.Out, struct {
-		ready
-		Bold func(string) string
-	}{facts, func(text string) string { return bold(stdio.Out, text) }})
-	if err == nil && c.ReadyFile != "" {
-		err = facts.write(c.ReadyFile)
-	}
-	if err != nil {
+	if err := c.open(ctx, s, stdio); err != nil {
 		s.Close()
 		return err
 	}
 	return s.Run(ctx)
+}
+
+// open makes the accounts and tells whoever waits for them.
+func (c devCommand) open(ctx context.Context, s *server.Server, stdio Stdio) error {
+	if made, err := initialised(ctx, s.Store(), account.Production); err != nil {
+		return err
+	} else if made {
+		return errors.New("this database was made by `mooring init`; dev would add test accounts to it, so name another")
+	}
+	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue, Now: now, NewID: api.NewID, NewToken: api.NewToken}
+	world, err := seeder.Dev(ctx)
+	if err != nil {
+		return err
+	}
+	facts := describe(s.PublicURL(), world)
+	if c.ReadyFile != "" {
+		if err := facts.write(c.ReadyFile); err != nil {
+			return err
+		}
+	}
+	return banner.Execute(stdio.Out, struct {
+		ready
+		Bold func(string) string
+	}{facts, func(text string) string { return bold(stdio.Out, text) }})
 }
 
 // directory is the data directory and what removes it when nobody keeps it.

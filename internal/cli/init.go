@@ -68,16 +68,23 @@ func (c initCommand) Run(ctx context.Context, stdio Stdio) error {
 // refuseInitialised keeps a second init from adding clients unasked.
 func refuseInitialised(ctx context.Context, db *store.Store) error {
 	for _, w := range []account.World{account.Production, account.Test} {
-		platform := account.Platform(w)
-		_, err := db.Account(ctx, auth.Caller{Account: platform, Kind: account.KindPlatform}, platform)
-		if err == nil {
-			return errors.New("this database is initialised already; nothing was changed")
-		}
-		if fault.From(err).Kind != fault.NotFound {
+		if made, err := initialised(ctx, db, w); err != nil {
 			return err
+		} else if made {
+			return errors.New("this database is initialised already; nothing was changed")
 		}
 	}
 	return nil
+}
+
+// initialised says whether a world has its platform account.
+func initialised(ctx context.Context, db *store.Store, w account.World) (bool, error) {
+	platform := account.Platform(w)
+	_, err := db.Account(ctx, auth.Caller{Account: platform, Kind: account.KindPlatform}, platform)
+	if err != nil && fault.From(err).Kind == fault.NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // claim makes the key file and ties the database to it.

@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -15,25 +12,30 @@ import (
 
 // databaseFlags say where the data and the key are.
 type databaseFlags struct {
-	Data     string `type:"path" placeholder:"DIR" xor:"database" required:"" help:"Directory of the embedded database."`
+	Data     string `placeholder:"DIR" xor:"database" required:"" help:"Directory of the embedded database."`
 	Database string `placeholder:"URL" xor:"database" required:"" help:"PostgreSQL database, such as postgres://user@host/name."`
-	KeyFile  string `type:"path" placeholder:"FILE" help:"File with the key that seals secrets at rest. Default: DIR.key beside the data directory."`
+	KeyFile  string `placeholder:"FILE" help:"File with the key that seals secrets at rest. Default: DIR.key beside the data directory."`
 }
 
 // keyFile is the key file that was named, or the one beside the data directory.
 func (f databaseFlags) keyFile() (string, error) {
 	switch {
+	case f.Data == "" && f.Database == "":
+		return "", errors.New("--data needs a directory, or --database a URL")
 	case f.KeyFile != "":
 		return f.KeyFile, nil
 	case f.Data != "":
-		return besideData(f.Data), nil
+		return besideData(f.Data)
 	}
 	return "", errors.New("name the key file of the database with --key-file or MOORING_KEY_FILE")
 }
 
 // besideData is the key file that belongs to a data directory: beside it, so
 // that a copy of the directory is worthless without it.
-func besideData(dir string) string { return filepath.Clean(dir) + ".key" }
+func besideData(dir string) (string, error) {
+	absolute, err := filepath.Abs(dir)
+	return absolute + ".key", err
+}
 
 type serveCommand struct {
 	databaseFlags
@@ -43,8 +45,8 @@ type serveCommand struct {
 	World            server.Worlds  `enum:"P,T,both" default:"P" help:"Accounts to serve: production (P), test (T) or both."`
 	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens. RS256 is what clients of the public API know; EdDSA signs about 30 times faster."`
 	DocumentedHost   bool           `name:"accept-documented-host" help:"Also accept token audiences that name the host of the public API."`
-	LoginFailures    int            `default:"30" help:"Failed logins a minute before an address must wait."`
-	DrainDelay       time.Duration  `default:"1s" help:"How long to answer, not ready, after being told to stop."`
+	LoginFailures    int            `default:"30" help:"Failed logins a minute for one client at one address before it must wait; at ten times as many, all clients of the address must."`
+	DrainDelay       time.Duration  `default:"1s" help:"How long to answer, not ready, after being told to stop; at most 5s."`
 }
 
 // Help is shown below the flags.
@@ -61,12 +63,9 @@ func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err != nil {
 		return err
 	}
-	if err := c.mustExist(); err != nil {
-		return err
-	}
 	log := c.logger(stdio.Err)
 	s, err := server.New(ctx, server.Config{
-		Listen: c.Listen, PublicURL: c.PublicURL, DataDir: c.Data, Database: c.Database, KeyFile: keyFile,
+		Listen: c.Listen, PublicURL: c.PublicURL, DataDir: c.Data, Database: c.Database, MustExist: true, KeyFile: keyFile,
 		Worlds: c.World, DocumentedHost: c.DocumentedHost, Algorithm: c.SigningAlgorithm,
 		LoginFailures: c.LoginFailures, DrainDelay: c.DrainDelay, Log: log,
 	})
@@ -76,15 +75,4 @@ func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
 	log.Info("serving", "listen", s.Addr(), "public_url", s.PublicURL(), "world", c.World, "engine", s.Store().Engine())
 	defer log.Info("stopped")
 	return s.Run(ctx)
-}
-
-// mustExist keeps a mistyped directory from becoming a new, empty database.
-func (c serveCommand) mustExist() error {
-	if c.Data == "" {
-		return nil
-	}
-	if _, err := os.Stat(c.Data); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no database in %s; make one with: mooring init --data %s", c.Data, c.Data)
-	}
-	return nil
 }

@@ -18,7 +18,7 @@ import (
 var (
 	start    = time.Date(2026, 5, 12, 9, 30, 0, 0, time.UTC)
 	merchant = account.Account{ID: "T11223351", Company: account.Company{OrganizationNumber: "923456789"}}
-	many     = &provider.Provider{Slug: "cases", Title: "Cases", Schema: 3, Signup: provider.Signup{Many: true, Key: []string{"case_id", "store_id"}}}
+	many     = &provider.Provider{Slug: "cases", Title: "Cases", Schema: 3, Signup: provider.Signup{Many: true, Key: []string{"case_id", "store_id"}, UUIDs: []string{"case_id"}}}
 	single   = &provider.Provider{Slug: "form", Title: "Form", Schema: 1, Signup: provider.Signup{NeedsOrganization: true}}
 )
 
@@ -100,8 +100,9 @@ func TestASignupOfTheSameCaseAndStoreChangesNothing(t *testing.T) {
 		t.Error(diff)
 	}
 	c = apply(t, c, many, `{"case_id":"a"}`, d)
-	if len(c.Signups) != 2 {
-		t.Errorf("another store made %d signups, want 2", len(c.Signups))
+	c = apply(t, c, many, `{"case_id":"a","store_id":"S"}`, d)
+	if len(c.Signups) != 3 {
+		t.Errorf("other stores made %d signups, want 3", len(c.Signups))
 	}
 }
 

@@ -69,12 +69,11 @@ func (p *Provider) operation(method, function, text, scope string, parameters []
 }
 
 func (p *Provider) write(method, function, text string) map[string]any {
-	answers := []string{"400", "401", "403", "404", "405", "413", "422", "500", "503"}
+	answers := []string{"400", "401", "403", "404", "405", "413", "415", "422", "500", "503"}
 	o := p.operation(method, function, text, "write:accounts", []any{
 		ref("parameters", "IdempotencyKey"), ref("parameters", "Prefer"),
 	})
 	if method == "post" && p.Signup.Body {
-		answers = append(answers, "415")
 		o["requestBody"] = map[string]any{
 			"required": true,
 			"content": map[string]any{"application/json": map[string]any{

@@ -134,9 +134,9 @@ func TestAnOperationDeclaresWhatItCanAnswer(t *testing.T) {
 		},
 		"a read that can ask": {of["get"], "200 400 401 403 404 405 500 503", "Mooring-Sync X-Request-Id", false},
 		"a signup without a body": {
-			vipps["post"], "200 400 401 403 404 405 413 422 500 503", "Idempotent-Replayed X-Request-Id", false,
+			vipps["post"], "200 400 401 403 404 405 413 415 422 500 503", "Idempotent-Replayed X-Request-Id", false,
 		},
-		"a restart": {vipps["put"], "200 400 401 403 404 405 413 422 500 503", "Idempotent-Replayed X-Request-Id", false},
+		"a restart": {vipps["put"], "200 400 401 403 404 405 413 415 422 500 503", "Idempotent-Replayed X-Request-Id", false},
 		"a read":    {vipps["get"], "200 400 401 403 404 405 500 503", "X-Request-Id", false},
 	} {
 		operation := test.operation.(map[string]any)

@@ -85,7 +85,7 @@ func (f file) provider() *Provider {
 		Slug: f.Slug, Title: f.Title, Aliases: f.Aliases, Schema: f.Schema,
 		PartnerEvents: f.PartnerEvents, Sync: f.Operations["get"].Sync,
 		Signup: Signup{
-			Many: f.Signup.Model == "many", Key: f.Signup.Key, Body: f.current().Request != nil,
+			Many: f.Signup.Model == "many", Key: f.Signup.Key, UUIDs: f.uuids(), Body: f.current().Request != nil,
 			NeedsOrganization: f.Signup.NeedsOrganization, View: View(f.Signup.View),
 		},
 		Events:  f.Events,
@@ -102,6 +102,18 @@ func (f file) provider() *Provider {
 		}
 	}
 	return p
+}
+
+// uuids are the key members that the schema says are UUIDs.
+func (f file) uuids() []string {
+	var names []string
+	properties := members(f.current().Request, "properties")
+	for _, name := range f.Signup.Key {
+		if members(properties, name)["format"] == "uuid" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // canonical is the one spelling of a plain value (RFC 8785) that equal values

@@ -1,17 +1,17 @@
 package provider
 
 import (
-	"strings"
-	"unicode"
+	"bytes"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // SignupKey is the text that two signups share exactly when they are the same
-// one: a JSON array with the value of each key member, folded to one case, and
-// null for an absent one. It is "" in the single model. data is the JSON object
-// of a signup that the gate let through.
+// one: a JSON array with the value of each key member, and null for an absent
+// one. The case of a UUID means nothing (RFC 9562, section 4). It is "" in the
+// single model. data is the JSON object of a signup that the gate let through.
 func (p *Provider) SignupKey(data []byte) string {
 	if !p.Signup.Many {
 		return ""
@@ -23,14 +23,14 @@ func (p *Provider) SignupKey(data []byte) string {
 		if i > 0 {
 			key = append(key, ',')
 		}
-		key = appendFolded(key, members[name])
+		key = appendMember(key, members[name], slices.Contains(p.Signup.UUIDs, name))
 	}
 	return string(append(key, ']'))
 }
 
-// appendFolded writes one value of the key. Quoting keeps values apart
+// appendMember writes one value of the key. Quoting keeps values apart
 // whatever they contain.
-func appendFolded(key []byte, value jsontext.Value) []byte {
+func appendMember(key []byte, value jsontext.Value, uuid bool) []byte {
 	if value == nil {
 		return append(key, "null"...)
 	}
@@ -38,18 +38,9 @@ func appendFolded(key []byte, value jsontext.Value) []byte {
 		return append(key, value...)
 	}
 	text, _ := jsontext.AppendUnquote(nil, value)
-	key, _ = jsontext.AppendQuote(key, fold(string(text)))
+	if uuid {
+		text = bytes.ToLower(text)
+	}
+	key, _ = jsontext.AppendQuote(key, text)
 	return key
-}
-
-// fold maps all spellings that differ in case only to one. Unlike lower case
-// it is an equivalence: the same as strings.EqualFold.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		least := r
-		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			least = min(least, next)
-		}
-		return least
-	}, s)
 }

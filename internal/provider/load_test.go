@@ -51,7 +51,7 @@ func TestAFileSaysAllThatTheProgramKnows(t *testing.T) {
 	want := provider.Provider{
 		Slug: "acme", Title: "Acme Pay", Aliases: []string{"acme.card"}, Schema: 2, PartnerEvents: true, Sync: true,
 		Signup: provider.Signup{
-			Many: true, Key: []string{"case_id", "store_id"}, Body: true, NeedsOrganization: true,
+			Many: true, Key: []string{"case_id", "store_id"}, UUIDs: []string{"case_id"}, Body: true, NeedsOrganization: true,
 			View: provider.View{Data: "data", Members: []string{"created_at", "callback_at"}, Constants: map[string]string{"type": "direct"}},
 		},
 		Events:    map[string]string{"signup_received": "The application was received.", "enrolled": "Acme has taken the merchant on."},

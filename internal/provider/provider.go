@@ -26,7 +26,8 @@ type Provider struct {
 // Signup is how a provider takes applications.
 type Signup struct {
 	Many              bool     // many signups, unique by Key; else one that a new one replaces
-	Key               []string // members of the request that make a signup unique, compared without case
+	Key               []string // members of the request that make a signup unique
+	UUIDs             []string // those of Key whose case means nothing
 	Body              bool     // whether the request has a body with a "signup" member
 	NeedsOrganization bool     // whether the company's organization_number must be set first
 	View              View

@@ -102,7 +102,7 @@ func OpenKeyFile(path string) (*Sealer, error) {
 func readPrivate(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, refuse(err, "key file %s does not exist: make one with `mooring init`, or name the one of this data with --key-file", path)
+		return nil, refuse(err, "key file %s does not exist: put it back from where it is kept safe, or name it with --key-file; a new database gets its own from `mooring init`", path)
 	}
 	if err != nil {
 		return nil, unreadable(path, err)

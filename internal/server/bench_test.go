@@ -44,7 +44,7 @@ func startDev(tb testing.TB, algorithm auth.Algorithm) dev {
 	}
 	s, err := server.New(tb.Context(), server.Config{
 		Listen: "127.0.0.1:0", DataDir: dir, KeyFile: dir + ".key", Worlds: server.BothWorlds,
-		Algorithm: algorithm, Log: slog.New(slog.DiscardHandler),
+		Algorithm: algorithm, LoginFailures: 1, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -6,7 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"strings"
+	"regexp"
+	"strconv"
 	"time"
 
 	"mooring/internal/account"
@@ -38,10 +39,15 @@ type Config struct {
 	// "https://connections.example.com": issuer, audiences and links begin with
 	// it. The Host header is never used. "" takes it from the address bound.
 	PublicURL string
+	// PlainHTTP lets the public URL begin with http:// on any host, for tests.
+	PlainHTTP bool
 	// DataDir is the directory of the embedded SQLite database.
 	DataDir string
 	// Database is a postgres:// URL; it wins over DataDir.
 	Database string
+	// MustExist refuses a database that was never initialised, rather than make
+	// one out of a mistyped name.
+	MustExist bool
 	// KeyFile is the file whose key seals signing keys and secrets at rest.
 	KeyFile string
 	// Worlds are the accounts that this process serves. In one that serves
@@ -55,31 +61,65 @@ type Config struct {
 	// TokenLife is how long tokens are valid; 0 means 4 hours, as documented.
 	TokenLife time.Duration
 	// LoginFailures is how many failed logins a minute one address may have for
-	// one client before it must wait.
+	// one client before that client must wait there; at ten times as many all
+	// clients of the address must. At least 1.
 	LoginFailures int
 	// DrainDelay is how long the server answers after it was told to stop, not
-	// ready, so that whoever routes requests notices.
+	// ready, so that whoever routes requests notices. At most MaxDrainDelay.
 	DrainDelay time.Duration
 	// Log takes one line per request and what the server has to say.
 	Log *slog.Logger
 }
 
-// stopLimit is how long accepted requests may take after a stop was asked.
-const stopLimit = 8 * time.Second
+// Stopping takes at most stopLimit, of which at most MaxDrainDelay passes
+// before connections are refused.
+const (
+	stopLimit     = 9 * time.Second
+	MaxDrainDelay = 5 * time.Second
+)
+
+// check refuses settings that are not safe, each with one sentence.
+func (c Config) check() error {
+	switch {
+	case c.DrainDelay < 0 || c.DrainDelay > MaxDrainDelay:
+		return fmt.Errorf("the drain delay must be between 0s and %s, so that stopping takes less than ten seconds", MaxDrainDelay)
+	case c.LoginFailures < 1:
+		return errors.New("the number of failed logins a minute must be at least 1")
+	}
+	return checkPublicURL(c.PublicURL, c.PlainHTTP)
+}
 
 // checkPublicURL refuses a base that tokens and links could not safely carry.
 // Issuers and audiences are compared as text, so there is one way to write it.
-func checkPublicURL(raw string) error {
+func checkPublicURL(raw string, plain bool) error {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("the public URL must look like https://connections.example.com")
-	case u.Scheme+"://"+strings.ToLower(u.Host) != raw:
-		return errors.New("the public URL must be a scheme and a host in lower case, and nothing after it: https://connections.example.com")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme+"://"+u.Host != raw || !hostPattern.MatchString(u.Host) || !isPort(u.Port()):
+		return errors.New("the public URL must be a scheme and a host in lower-case ASCII, and nothing after it: https://connections.example.com")
+	case u.Scheme == "http" && !plain && !loopback(u.Hostname()):
 		return fmt.Errorf("the public URL must begin with https:// unless its host is this machine: %s", raw)
 	}
 	return nil
+}
+
+// hostPattern is a name or an address, and perhaps a port.
+var hostPattern = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?\z`)
+
+func isPort(text string) bool {
+	n, err := strconv.Atoi(text)
+	return text == "" || err == nil && n <= 65535
+}
+
+// derivedURL is the public URL of an address that was bound, as a client on
+// this machine would write it.
+func derivedURL(bound *net.TCPAddr) string {
+	host := bound.IP.String()
+	if bound.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(bound.Port))
 }
 
 func loopback(host string) bool {

@@ -1,7 +1,10 @@
 package server
 
 import (
+	"net"
+	"net/netip"
 	"testing"
+	"time"
 
 	"mooring/internal/account"
 )
@@ -27,12 +30,19 @@ func TestThePublicURLMustBeOneThatTokensCanSafelyCarry(t *testing.T) {
 		"https://connections.example.com?":      false,
 		"https://connections.example.com#":      false,
 		"https://Connections.example.com":       false,
+		"https://connections.example.com:":      false,
+		"https://connections.example.com:0":     false,
+		"https://connections.example.com:99999": false,
+		"https://connections.example.com:080":   false,
+		"https://münchen.example":               false,
+		"https://a_b.example":                   false,
+		"https://-a.example":                    false,
 		"HTTPS://connections.example.com":       false,
 		" https://connections.example.com":      false,
 		"%":                                     false,
 		"":                                      false,
 	} {
-		if err := checkPublicURL(url); (err == nil) != accepted {
+		if err := checkPublicURL(url, false); (err == nil) != accepted {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
@@ -48,6 +58,45 @@ func TestAProcessServesItsWorldOnly(t *testing.T) {
 			if got := worlds.Serves(world); got != want {
 				t.Errorf("%s serves %c: %v", worlds, world, got)
 			}
+		}
+	}
+}
+
+func TestAPublicURLWithoutTLSIsForTests(t *testing.T) {
+	if err := checkPublicURL("http://mooring:8080", true); err != nil {
+		t.Error(err)
+	}
+	if err := checkPublicURL("http://mooring:8080/", true); err == nil {
+		t.Error("a path was accepted")
+	}
+}
+
+func TestAnAddressOfAllInterfacesIsReachedAsThisMachine(t *testing.T) {
+	for bound, want := range map[string]string{
+		"0.0.0.0:8080": "http://127.0.0.1:8080", "[::]:8080": "http://127.0.0.1:8080",
+		"127.0.0.1:9": "http://127.0.0.1:9", "[::1]:9": "http://[::1]:9",
+	} {
+		address := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(bound))
+		if got := derivedURL(address); got != want {
+			t.Errorf("%s is reached at %s, want %s", bound, got, want)
+		}
+	}
+}
+
+func TestSettingsThatAreNotSafeAreRefused(t *testing.T) {
+	good := Config{PublicURL: "https://connections.example.com", DrainDelay: time.Second, LoginFailures: 1}
+	if err := good.check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*Config){
+		"a stop without end":    func(c *Config) { c.DrainDelay = time.Hour },
+		"a negative delay":      func(c *Config) { c.DrainDelay = -1 },
+		"no failed logins":      func(c *Config) { c.LoginFailures = 0 },
+		"a public URL in clear": func(c *Config) { c.PublicURL = "http://connections.example.com" },
+	} {
+		c := good
+		if spoil(&c); c.check() == nil {
+			t.Errorf("%s was accepted", name)
 		}
 	}
 }

@@ -55,27 +55,32 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 			s.close()
 		}
 	}()
+	if cfg.Listen == "" {
+		return nil, errors.New("name the address to listen on, such as 127.0.0.1:8080")
+	}
 	if s.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("can't listen on %s: %w", cfg.Listen, err)
 	}
 	if s.cfg.PublicURL == "" {
-		s.cfg.PublicURL = "http://" + s.listener.Addr().String()
+		s.cfg.PublicURL = derivedURL(s.listener.Addr().(*net.TCPAddr))
 	}
-	if err = checkPublicURL(s.cfg.PublicURL); err != nil {
+	if err = s.cfg.check(); err != nil {
+		return nil, err
+	}
+	s.store, err = store.Open(ctx, store.Config{
+		DataDir: cfg.DataDir, Database: cfg.Database, MustExist: cfg.MustExist, Now: now, Log: cfg.Log,
+	})
+	if err != nil {
 		return nil, err
 	}
 	sealer, err := secret.OpenKeyFile(cfg.KeyFile)
 	if err != nil {
 		return nil, err
 	}
-	s.store, err = store.Open(ctx, store.Config{DataDir: cfg.DataDir, Database: cfg.Database, Now: now, Log: cfg.Log})
-	if err != nil {
-		return nil, err
-	}
 	metrics := telemetry.NewMetrics()
 	s.access, err = access.New(ctx, access.Config{
-		Store: s.store, Sealer: sealer, PublicURL: s.cfg.PublicURL, DocumentedHost: cfg.DocumentedHost,
-		Algorithm: cfg.Algorithm, TokenLife: cfg.TokenLife, LoginFailuresPerMinute: cfg.LoginFailures,
+		Store: s.store, Sealer: sealer, Claimed: cfg.MustExist, PublicURL: s.cfg.PublicURL, DocumentedHost: cfg.DocumentedHost,
+		Algorithm: cfg.Algorithm, Serves: s.serves, TokenLife: cfg.TokenLife, LoginFailuresPerMinute: cfg.LoginFailures,
 		Now: now, Log: cfg.Log, Metrics: metrics,
 	})
 	if err != nil {
@@ -111,16 +116,19 @@ func (s *Server) assemble(metrics *telemetry.Metrics) (http.Handler, error) {
 		Functions: api.Operations(api.Deps{
 			Store: s.store, Access: s.access, Catalogue: s.Catalogue, Desk: gateway.New(s.gateways()),
 			Document: document, Pages: reference.New(document, s.cfg.PublicURL), PublicURL: s.cfg.PublicURL,
-			Now: now, Ready: s.ready, Metrics: metrics.Render, Log: s.cfg.Log,
+			Serves: s.serves, Now: now, Ready: s.ready, Metrics: metrics.Render, Log: s.cfg.Log,
 		}),
 		Verify:         s.access.Verify,
-		World:          func(id account.ID) bool { return s.cfg.Worlds.Serves(id.World()) },
+		World:          s.serves,
 		Log:            s.cfg.Log,
 		Metrics:        metrics,
 		FingerprintKey: s.access.FingerprintKey(),
 		NewID:          uuid.NewString,
 	})
 }
+
+// serves says whether this process serves an account's world.
+func (s *Server) serves(id account.ID) bool { return s.cfg.Worlds.Serves(id.World()) }
 
 // gateways are the ways to the providers, by world. A test account's providers
 // are simulated, unless only production is served.
@@ -168,7 +176,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) drain() {
 	s.stopping.Store(true)
 	time.Sleep(s.cfg.DrainDelay)
-	limited, cancel := context.WithTimeout(context.Background(), stopLimit)
+	limited, cancel := context.WithTimeout(context.Background(), stopLimit-s.cfg.DrainDelay)
 	defer cancel()
 	if err := s.http.Shutdown(limited); err != nil {
 		s.cfg.Log.Warn("some requests were still running at the end of the time to stop", "error", err)

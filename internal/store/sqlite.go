@@ -6,7 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -21,9 +23,10 @@ import (
 // sqlite keeps everything in one file of a directory that belongs to one
 // process: one connection writes, several read.
 type sqlite struct {
-	dir  string
-	lock *fileLock
-	side *sql.DB // copies the log into the file beside the writer; see checkpoint.go
+	dir       string
+	mustExist bool
+	lock      *fileLock
+	side      *sql.DB // copies the log into the file beside the writer; see checkpoint.go
 }
 
 func (e *sqlite) name() string             { return "sqlite" }
@@ -80,13 +83,16 @@ func (e *sqlite) open(ctx context.Context, wrap func(driver.Connector) driver.Co
 	if err := checkSQLiteVersion(sqliteVersion()); err != nil {
 		return nil, nil, err
 	}
+	file := filepath.Join(e.dir, databaseFile)
+	if _, err := os.Stat(file); e.mustExist && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("there is no database in %s: make one with `mooring init --data %[1]s`, or name the right directory", e.dir)
+	}
 	if err := prepareDirectory(e.dir); err != nil {
 		return nil, nil, err
 	}
 	if e.lock, err = lockDirectory(e.dir); err != nil {
 		return nil, nil, err
 	}
-	file := filepath.Join(e.dir, databaseFile)
 	if err := prepareFile(file); err != nil {
 		return nil, nil, err
 	}

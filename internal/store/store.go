@@ -23,10 +23,11 @@ import (
 // Config says where the data is. Exactly one of DataDir and Database is
 // needed; Database wins.
 type Config struct {
-	DataDir  string           // directory of the SQLite file; made with mode 0700 when it does not exist
-	Database string           // postgres:// URL
-	Now      func() time.Time // the age of idempotency records; nil means time.Now
-	Log      *slog.Logger     // nil means silence
+	DataDir   string           // directory of the SQLite file; made with mode 0700 when it does not exist
+	Database  string           // postgres:// URL
+	MustExist bool             // refuse a database that was never made, rather than make it
+	Now       func() time.Time // the age of idempotency records; nil means time.Now
+	Log       *slog.Logger     // nil means silence
 }
 
 // Store is an open database. All methods may be called at the same time.
@@ -77,11 +78,11 @@ func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 	case cfg.Database != "":
 		s.engine = &postgres{url: cfg.Database}
 	case cfg.DataDir != "":
-		s.engine = &sqlite{dir: cfg.DataDir}
+		s.engine = &sqlite{dir: cfg.DataDir, mustExist: cfg.MustExist}
 	default:
 		return nil, errors.New("no place for the data was given: name a data directory or a postgres:// URL")
 	}
-	if err := s.connect(ctx, tune.wrap); err != nil {
+	if err := s.connect(ctx, cfg.MustExist, tune.wrap); err != nil {
 		_ = s.disconnect() // the first failure is the one to tell
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 }
 
 // connect opens both pools, migrates and prepares every statement.
-func (s *Store) connect(ctx context.Context, wrap func(driver.Connector) driver.Connector) error {
+func (s *Store) connect(ctx context.Context, mustExist bool, wrap func(driver.Connector) driver.Connector) error {
 	write, read, err := s.engine.open(ctx, wrap)
 	if err != nil {
 		return err
@@ -99,7 +100,7 @@ func (s *Store) connect(ctx context.Context, wrap func(driver.Connector) driver.
 	if err := write.PingContext(ctx); err != nil {
 		return s.engine.refusal(err)
 	}
-	if err := migrate(ctx, s.engine, write, s.log); err != nil {
+	if err := migrate(ctx, s.engine, write, mustExist, s.log); err != nil {
 		return err
 	}
 	if err := read.PingContext(ctx); err != nil {
