@@ -63,15 +63,18 @@ var byCode = map[string]int{
 
 // usual is the code of a fault that brings none of our own.
 var usual = map[fault.Kind]string{
-	fault.Internal:        fault.CodeInternal,
-	fault.Invalid:         fault.CodeInvalidParameter,
-	fault.Unauthenticated: "",
-	fault.Forbidden:       fault.CodeForbidden,
-	fault.NotFound:        fault.CodeNotFound,
-	fault.Conflict:        fault.CodeConflict,
-	fault.TooMany:         fault.CodeTooMany,
-	fault.Unavailable:     fault.CodeUnavailable,
+	fault.Internal:    fault.CodeInternal,
+	fault.Invalid:     fault.CodeInvalidParameter,
+	fault.Forbidden:   fault.CodeForbidden,
+	fault.NotFound:    fault.CodeNotFound,
+	fault.Conflict:    fault.CodeConflict,
+	fault.TooMany:     fault.CodeTooMany,
+	fault.Unavailable: fault.CodeUnavailable,
 }
+
+// unauthorized is the body of every 401, byte for byte as it was seen on the
+// wire of the documented API.
+var unauthorized = []byte(`{"error":{"errors":[],"message":"UNAUTHORIZED"}}`)
 
 // answerBody is the documented shape of every error.
 type answerBody struct {
@@ -113,6 +116,9 @@ func (x *exchange) refuse(err error) Reply {
 	if x.speaksOAuth() {
 		return oauthReply(f)
 	}
+	if f.Kind == fault.Unauthenticated {
+		return Reply{Status: http.StatusUnauthorized, Body: unauthorized}
+	}
 	status, ok := byCode[f.Code]
 	if !ok {
 		status = statuses[f.Kind]
@@ -133,9 +139,6 @@ func (x *exchange) refuseByHTTP(r *refusal) Reply {
 
 func answerOf(f *fault.Fault) answerBody {
 	body := answerError{Code: f.Code, Message: f.Message, Errors: []any{}}
-	if f.Kind == fault.Unauthenticated {
-		return answerBody{answerError{Message: "UNAUTHORIZED", Errors: []any{}}}
-	}
 	if body.Code == "" || slices.Contains(oauthCodes, body.Code) {
 		body.Code = usual[f.Kind]
 	}

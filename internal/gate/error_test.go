@@ -46,7 +46,7 @@ func TestEachFaultHasItsStatusAndBody(t *testing.T) {
 			fault.Refused(fault.Problem{In: "body", Name: "a", Path: "#/a", Code: "C", Message: "m"}), 400,
 			`{"error":{"code":"INVALID_REQUEST_PARAMETER","in":"body","name":"a","path":"#/a","message":"m","errors":[{"code":"C","params":[],"message":"m","path":"#/a"}]}}`, "",
 		},
-		"unauthenticated": {fault.Denied(secret), 401, `{"error":{"message":"UNAUTHORIZED","errors":[]}}`, ""},
+		"unauthenticated": {fault.Denied(secret), 401, `{"error":{"errors":[],"message":"UNAUTHORIZED"}}`, ""},
 		"forbidden":       {fault.New(fault.Forbidden, fault.CodeForbidden, "no"), 403, `{"error":{"code":"FORBIDDEN","message":"no","errors":[]}}`, ""},
 		"missing":         {fault.Missing(), 404, `{"error":{"code":"NOT FOUND","message":"not found","errors":[]}}`, ""},
 		"wrapped":         {fmt.Errorf("read: %w", fault.Missing().Because(secret)), 404, `{"error":{"code":"NOT FOUND","message":"not found","errors":[]}}`, ""},

@@ -152,6 +152,9 @@ func (x *exchange) authenticate() error {
 func (x *exchange) authorize() error {
 	if x.known {
 		if err := x.plan.allows(x.call.Caller); err != nil {
+			if err == errScope { // RFC 6750 section 3.1
+				x.call.SetHeader("Www-Authenticate", `Bearer realm="mooring", error="insufficient_scope"`)
+			}
 			return err
 		}
 	}
@@ -175,6 +178,8 @@ func (x *exchange) authorize() error {
 	return nil
 }
 
+var errScope = forbidden("the token lacks the scope for this operation")
+
 func forbidden(message string) error {
 	return fault.New(fault.Forbidden, fault.CodeForbidden, "%s", message)
 }
@@ -189,7 +194,7 @@ func (p *plan) allows(caller auth.Caller) error {
 		}
 	}
 	if !enough {
-		return forbidden("the token lacks the scope for this operation")
+		return errScope
 	}
 	for _, kind := range p.operation.Callers {
 		if caller.Kind == kind {

@@ -112,7 +112,11 @@ func explainSize(path []string, k jsonschema.ErrorKind, emit emitter) {
 		if r, ok := n.(*big.Rat); ok {
 			text = decimal(r)
 		}
-		emit(path, code, fmt.Sprintf(format, text), text)
+		message := fmt.Sprintf(format, text)
+		if text == "1" { // one character, item or member
+			message = strings.TrimSuffix(message, "s")
+		}
+		emit(path, code, message, text)
 	}
 	switch k := k.(type) {
 	case *kind.MinLength:

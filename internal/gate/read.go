@@ -55,7 +55,7 @@ type reader struct {
 
 func (r *reader) top() map[string]any {
 	if kind := r.dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
-		r.stop("INVALID_TYPE", "must be an object, not "+kindName(kind), "object", kindName(kind))
+		r.stop("INVALID_TYPE", "must be an object, not "+article([]string{kindName(kind)}), "object", kindName(kind))
 		return nil
 	}
 	tree, _ := r.value().(map[string]any)

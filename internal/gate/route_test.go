@@ -218,7 +218,10 @@ func TestWhoMayCallWhat(t *testing.T) {
 			if got.status != 200 && b.call() != nil {
 				t.Fatal("the function ran")
 			}
-			if got.status == http.StatusUnauthorized && got.body != `{"error":{"message":"UNAUTHORIZED","errors":[]}}` {
+			if challenge := got.header.Get("WWW-Authenticate"); strings.Contains(challenge, "insufficient_scope") && got.status != 403 || name == "scope is missing" && challenge == "" {
+				t.Fatalf("the challenge is %q", challenge)
+			}
+			if got.status == http.StatusUnauthorized && got.body != `{"error":{"errors":[],"message":"UNAUTHORIZED"}}` {
 				t.Fatalf("got %s", got.body)
 			}
 		})

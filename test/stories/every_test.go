@@ -125,8 +125,11 @@ func (o operation) writes() bool       { return o.Method != http.MethodGet }
 func (o operation) takesJSON() bool    { return o.body() != nil }
 func (o operation) namesAccount() bool { return o.needsToken() && strings.Contains(o.Path, "{aid}") }
 
-// namesSomething says whether the path has an id with a pattern.
-func (o operation) namesSomething() bool { return strings.Contains(o.Path, "{") }
+// namesSomething says whether the path has an id with a pattern. Links that
+// people follow have none: a wrong one is answered with a page.
+func (o operation) namesSomething() bool {
+	return strings.Contains(o.Path, "{") && !strings.HasPrefix(o.Path, "/s/")
+}
 
 // try sends a request and expects a status that the contract lists.
 func (s *story) try(o operation, method, target, caller string, body []byte, want int, extra ...string) error {
