@@ -55,7 +55,9 @@ func dev(t *testing.T, args ...string) *drive.Server {
 // onBothEngines runs a test with what makes `mooring dev` use each of them.
 func onBothEngines(t *testing.T, test func(t *testing.T, args ...string)) {
 	t.Run("sqlite", func(t *testing.T) { test(t) })
-	t.Run("postgres", func(t *testing.T) { test(t, "--database", storetest.Postgres(t)) })
+	t.Run("postgres", func(t *testing.T) {
+		test(t, "--database", storetest.Postgres(t), "--data", filepath.Join(t.TempDir(), "data"))
+	})
 }
 
 // tokens gets one access token for each client of a `mooring dev`.
