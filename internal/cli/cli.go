@@ -8,6 +8,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,6 +33,8 @@ type Stdio struct {
 }
 
 type app struct {
+	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the version."`
+
 	Dev        devCommand        `cmd:"" help:"Run everything in one process with test accounts, nothing to set up."`
 	Serve      serveCommand      `cmd:"" help:"Run the service on a real database."`
 	Init       initCommand       `cmd:"" help:"Make a new database with its platform accounts and first clients."`
@@ -62,7 +65,7 @@ func Run(ctx context.Context, args []string, stdio Stdio) int {
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(stdio.Err, "mooring: %s\nTry: mooring --help\n", err)
+		fmt.Fprintf(stdio.Err, "mooring: %s\nTry: %s --help\n", err, meant(err))
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
@@ -71,6 +74,16 @@ func Run(ctx context.Context, args []string, stdio Stdio) int {
 		return exitFailed
 	}
 	return exitDone
+}
+
+// meant is as much of the command as was understood.
+func meant(err error) string {
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+		if node := parse.Context.Selected(); node != nil {
+			return "mooring " + node.Name
+		}
+	}
+	return "mooring"
 }
 
 // unsetEmpty takes empty variables for ones that are not set: that is what
@@ -88,7 +101,7 @@ func newParser(stdio Stdio, exit func(int)) (*kong.Kong, error) {
 	return kong.New(&app{},
 		kong.Name("mooring"), kong.Description(description),
 		kong.Writers(stdio.Out, stdio.Err), kong.Exit(exit),
-		kong.DefaultEnvars("MOORING"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.DefaultEnvars("MOORING"), kong.Vars{"version": versionLine()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 }
 

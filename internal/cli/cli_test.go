@@ -52,7 +52,7 @@ func TestACommandLineThatIsNotUnderstoodExitsWith2(t *testing.T) {
 		{"serve", "--data", "d", "--public-url", "https://m.example", "--world", "X"},
 		{"completion", "tcsh"},
 	} {
-		if code, out, errs := run(t, args...); code != exitUsage || out != "" || !strings.Contains(errs, "mooring --help") {
+		if code, out, errs := run(t, args...); code != exitUsage || out != "" || !strings.Contains(errs, "Try: mooring") || !strings.Contains(errs, " --help") {
 			t.Errorf("mooring %s: exit %d, %q, %q", strings.Join(args, " "), code, out, errs)
 		}
 	}
@@ -66,9 +66,11 @@ func TestWithoutArgumentsItPrintsTheHelp(t *testing.T) {
 }
 
 func TestVersionIsOneLine(t *testing.T) {
-	code, out, _ := run(t, "version")
-	if code != exitDone || strings.Count(out, "\n") != 1 || !strings.HasPrefix(out, "mooring "+Version) {
-		t.Errorf("exit %d: %q", code, out)
+	for _, word := range []string{"version", "--version"} {
+		code, out, _ := run(t, word)
+		if code != exitDone || strings.Count(out, "\n") != 1 || !strings.HasPrefix(out, "mooring "+Version) {
+			t.Errorf("%s: exit %d: %q", word, code, out)
+		}
 	}
 }
 

@@ -18,11 +18,16 @@ func (versionCommand) Help() string {
   mooring version | cut -d' ' -f2`
 }
 
-// Run prints the version, the revision it was built from when the build knows
-// it, and the Go release.
+// Run prints the version.
 func (versionCommand) Run(stdio Stdio) error {
-	_, err := fmt.Fprintf(stdio.Out, "mooring %s%s %s %s/%s\n", Version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintln(stdio.Out, versionLine())
 	return err
+}
+
+// versionLine is the version, the revision it was built from when the build
+// knows it, and the Go release.
+func versionLine() string {
+	return fmt.Sprintf("mooring %s%s %s %s/%s", Version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func revision() string {
