@@ -60,10 +60,14 @@ func (t *tally) count(name string, ok bool) {
 	t.failures = append(t.failures, name)
 }
 
-// quiet makes a step of a command that must say nothing and exit with 0.
+// quiet makes a step of a command that must find nothing to say and exit with
+// 0. What goes to the error stream is shown and no finding: on a new machine
+// that is where Go tells what it downloads.
 func quiet(name string, args ...string) func(*tally) {
 	return func(t *tally) {
-		out, err := exec.Command(name, args...).CombinedOutput()
+		cmd := exec.Command(name, args...)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
 		ok := err == nil && len(bytes.TrimSpace(out)) == 0
 		if !ok {
 			fmt.Printf("%s\n%v\n", out, err)
