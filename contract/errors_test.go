@@ -159,7 +159,8 @@ Every error is a JSON object with one member:
 Programs decide by the status and by ` + "`code`" + `; ` + "`message`" + ` is for people and may change. A refused request is told everything that
 is wrong with it at once: ` + "`errors`" + ` has one entry for each problem, with ` + "`code`, `params`, `message` and `path`" + `, and
 ` + "`in`, `name` and `path`" + ` beside ` + "`code`" + ` repeat where the first of them stands. No value of the request is ever quoted. Every answer has
-the header ` + "`X-Request-Id`" + `.
+the header ` + "`X-Request-Id`" + `. What is not HTTP, has a path that can't be decoded or more than 16 KiB of headers is refused in plain text before
+it gets this far.
 `
 
 const oauthOpening = `

@@ -85,7 +85,7 @@ func refuseMember(name, code, message string) *fault.Fault {
 // login finds the client behind the credentials.
 func (a *Access) login(ctx context.Context, ask Ask) (auth.Client, error) {
 	now := a.now()
-	id := decoded(ask.ClientID)
+	id := Decoded(ask.ClientID)
 	attempt := a.logins.attempt(ask.Remote, id)
 	if err := attempt.allowed(now); err != nil {
 		a.counts.throttled.Inc()
@@ -95,7 +95,7 @@ func (a *Access) login(ctx context.Context, ask Ask) (auth.Client, error) {
 	if err != nil {
 		return auth.Client{}, err
 	}
-	if cause := wrong(client, ask.Account, decoded(ask.Secret), now); cause != nil {
+	if cause := wrong(client, ask.Account, Decoded(ask.Secret), now); cause != nil {
 		attempt.failed(now)
 		a.counts.refused.Inc()
 		return auth.Client{}, fault.Denied(cause)
@@ -140,10 +140,10 @@ func wrong(client auth.Client, path account.ID, given string, now time.Time) err
 	return nil
 }
 
-// decoded reads a Basic credential as RFC 6749, section 2.3.1 wants it:
+// Decoded reads a Basic credential as RFC 6749, section 2.3.1 wants it:
 // form-urlencoded. Many clients send it raw; nothing in our ids and secrets
 // reads differently then.
-func decoded(sent string) string {
+func Decoded(sent string) string {
 	if meant, err := url.QueryUnescape(sent); err == nil {
 		return meant
 	}

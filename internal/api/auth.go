@@ -31,8 +31,11 @@ func (o operations) token(ctx context.Context, call *gate.Call, in tokenBody) (t
 	if !ok {
 		return tokenAnswer{}, fault.Denied(nil)
 	}
-	if in.ClientSecret != "" || in.ClientID != "" && in.ClientID != id {
-		return tokenAnswer{}, credentialsTwice()
+	if in.ClientSecret != "" {
+		return tokenAnswer{}, credentialsTwice("client_secret", "must stand in the Authorization header alone")
+	}
+	if in.ClientID != "" && in.ClientID != access.Decoded(id) {
+		return tokenAnswer{}, credentialsTwice("client_id", "is not the one in the Authorization header")
 	}
 	ask := access.Ask{
 		ClientID: id, Secret: secret, GrantType: in.GrantType, Audience: in.Audience, Scope: in.Scope,
@@ -54,10 +57,9 @@ func (o operations) token(ctx context.Context, call *gate.Call, in tokenBody) (t
 
 // credentialsTwice refuses a client that proves itself in two ways (RFC 6749,
 // section 2.3). Its bare id beside the header is harmless, and common.
-func credentialsTwice() error {
+func credentialsTwice(name, why string) error {
 	return fault.Refused(fault.Problem{
-		In: "body", Name: "client_secret", Path: "#/client_secret", Code: "CREDENTIALS_TWICE",
-		Message: "the client's credentials belong into the Authorization header alone",
+		In: "body", Name: name, Path: "#/" + name, Code: "CREDENTIALS_TWICE", Message: name + " " + why,
 	})
 }
 

@@ -157,7 +157,6 @@ type eventBody struct {
 
 // addConnectionEvent is the documented call of a partner about its merchant.
 func (o operations) addConnectionEvent(ctx context.Context, call *gate.Call, in eventBody) (gate.Reply, error) {
-	in.Reason = ""
 	return o.addEvent(ctx, call, call.Account("oid"), in, wire.Event)
 }
 
@@ -293,12 +292,12 @@ func parseTime(name, s string) (time.Time, error) {
 		text, leap = text[:17]+"59"+text[19:], time.Second
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	t = t.Add(leap).UTC().Truncate(time.Microsecond)
+	if err != nil || t.Year() < 1 {
 		return time.Time{}, fault.Refused(fault.Problem{
 			In: "body", Name: name, Path: "#/" + name, Code: "INVALID_FORMAT", Message: name + " must be an RFC 3339 time",
 		})
 	}
-	t = t.Add(leap).UTC().Truncate(time.Microsecond)
 	if t.IsZero() { // said, although it looks to us like a time that was not
 		t = t.Add(time.Microsecond)
 	}

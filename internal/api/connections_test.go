@@ -2,8 +2,12 @@ package api
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
+
+	"mooring/internal/connection"
+	"mooring/internal/provider"
 )
 
 func TestTimesAreReadAsRFC3339SaysThem(t *testing.T) {
@@ -16,14 +20,13 @@ func TestTimesAreReadAsRFC3339SaysThem(t *testing.T) {
 		"2016-12-31T23:59:60.5Z":            time.Date(2017, 1, 1, 0, 0, 0, 500_000_000, time.UTC),
 		"0001-01-01T00:00:00Z":              time.Date(1, 1, 1, 0, 0, 0, 1_000, time.UTC), // said, so not the zero Time
 		"0001-01-01T01:00:00.0000001+01:00": time.Date(1, 1, 1, 0, 0, 0, 1_000, time.UTC),
-		"0000-01-01T00:00:00Z":              time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC),
 		"1969-12-31T23:59:59.999999-00:00":  time.Date(1969, 12, 31, 23, 59, 59, 999_999_000, time.UTC),
 	} {
 		if got, err := parseTime("occurred_at", text); err != nil || !got.Equal(want) {
 			t.Errorf("%q is read as %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"yesterday", "2026-05-12", "2026-05-12T09:30:61Z", "2026-02-30T09:30:00Z", "2026-05-12T09:30:00"} {
+	for _, text := range []string{"yesterday", "2026-05-12", "2026-05-12T09:30:61Z", "2026-02-30T09:30:00Z", "2026-05-12T09:30:00", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00"} {
 		if got, err := parseTime("occurred_at", text); err == nil {
 			t.Errorf("%q is read as %v", text, got)
 		}
@@ -65,4 +68,59 @@ func FuzzCanonical(f *testing.F) {
 			t.Errorf("%s becomes %s becomes %s, %v", data, once, twice, err)
 		}
 	})
+}
+
+func TestAReportIsStoredOnlyOverTheStateThatItIsAbout(t *testing.T) {
+	report := provider.Report{Status: "enabled", Event: "enrolled"}
+	for name, c := range map[string]struct {
+		asked   int64
+		report  provider.Report
+		changed bool
+	}{
+		"news":                           {asked: 1, report: report, changed: true},
+		"nothing new":                    {asked: 1, report: provider.Report{Status: "pending"}},
+		"the connection moved meanwhile": {asked: 0, report: report},
+	} {
+		now := &connection.Connection{Status: connection.Pending, LastSeq: 1}
+		act := connection.Act{At: time.Now(), NewID: NewID}
+		d, err := takeReport(now, c.asked, c.report, act, func(c *connection.Connection) []byte { return []byte(c.Status) })
+		want, header, status := (*connection.Connection)(nil), syncUnchanged, connection.Pending
+		if c.changed {
+			want, header, status = now, syncChanged, connection.Enabled
+		}
+		if err != nil || d.Connection != want || d.Answer.Header[syncHeader] != header || string(d.Answer.Body) != string(status) {
+			t.Errorf("%s: %+v, %v", name, d, err)
+		}
+	}
+	if _, err := takeReport(nil, 1, report, connection.Act{}, nil); err == nil {
+		t.Error("a report was stored where there is no connection")
+	}
+}
+
+func TestTheMerchantIsToldHowTheSignupStands(t *testing.T) {
+	now := time.Date(2026, 5, 12, 9, 30, 0, 0, time.UTC)
+	o := operations{Deps{Now: func() time.Time { return now }}}
+	for name, test := range map[string]struct {
+		status connection.Status
+		seq    int64
+		many   bool
+		life   time.Duration
+		says   string
+	}{
+		"on its way":                 {connection.Pending, 2, false, time.Hour, "being processed"},
+		"done":                       {connection.Enabled, 2, false, -time.Hour, "ready to use"},
+		"refused":                    {connection.Declined, 2, false, time.Hour, "declined"},
+		"failed":                     {connection.Failed, 2, false, time.Hour, "could not be completed"},
+		"expired":                    {connection.Pending, 2, false, 0, "expired"},
+		"replaced":                   {connection.Enabled, 1, false, time.Hour, "replaced"},
+		"an older one of many":       {connection.Pending, 1, true, time.Hour, "being processed"},
+		"an older one of many, dead": {connection.Pending, 1, true, 0, "expired"},
+	} {
+		c := &connection.Connection{Status: test.status, LastSignup: 2}
+		signup := connection.Signup{Seq: test.seq, ExpiresAt: now.Add(test.life)}
+		p := &provider.Provider{Signup: provider.Signup{Many: test.many}}
+		if got := o.sentence(c, signup, p); !strings.Contains(got, test.says) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 }

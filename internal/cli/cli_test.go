@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,7 +140,7 @@ func TestServeRefusesWhatIsUnsafeInOneSentence(t *testing.T) {
 				must(t, os.Remove(dir+".key"))
 				must(t, os.Rename(other+".key", dir+".key"))
 			},
-			says: "key",
+			says: "is not the one that this data was sealed with",
 		},
 		"a key file that others may read": {
 			spoil: func(t *testing.T, dir string) { must(t, os.Chmod(dir+".key", 0o644)) },
@@ -231,6 +232,23 @@ func TestAnEmptyVariableIsNotSet(t *testing.T) {
 func TestAnEmptyDirectoryNameIsRefused(t *testing.T) {
 	if code, _, errs := run(t, "init", "--data", ""); code != exitFailed || !strings.Contains(errs, "--data needs a directory") {
 		t.Errorf("exit %d: %q", code, errs)
+	}
+}
+
+// full is a stream that takes nothing, such as a full disk.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }
+
+func TestInitFailsWhenItCannotShowTheSecrets(t *testing.T) {
+	var errs bytes.Buffer
+	dir := filepath.Join(t.TempDir(), "data")
+	if code := Run(t.Context(), []string{"init", "--data", dir}, Stdio{Out: full{}, Err: &errs}); code != exitFailed {
+		t.Errorf("exit %d: %s", code, errs.String())
+	}
+	// Nothing was made before the first line could be shown, so it can be tried again.
+	if code, _, errs := run(t, "init", "--data", dir); code != exitDone {
+		t.Error(errs)
 	}
 }
 

@@ -44,6 +44,9 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 	if c.Database != "" && c.Data == "" {
 		return errors.New("--database needs --data too: a directory for the key, without which the database can't be used again")
 	}
+	if c.ReadyFile != "" {
+		os.Remove(c.ReadyFile) // of an earlier run: whoever waits for it must not read that one
+	}
 	dir, cleanUp, err := c.directory()
 	if err != nil {
 		return err
@@ -73,7 +76,7 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 
 // open makes the accounts and tells whoever waits for them.
 func (c devCommand) open(ctx context.Context, s *server.Server, stdio Stdio) error {
-	if made, err := initialised(ctx, s.Store(), account.Production); err != nil {
+	if made, err := s.Store().HasClient(ctx, account.Platform(account.Production)); err != nil {
 		return err
 	} else if made {
 		return errors.New("this database was made by `mooring init`; dev would add test accounts to it, so name another")
@@ -151,11 +154,18 @@ func (r ready) write(path string) error {
 	if err != nil {
 		return err
 	}
-	next := path + ".tmp"
-	if err := os.WriteFile(next, append(text, '\n'), 0o600); err != nil {
+	next, err := os.CreateTemp(filepath.Dir(path), ".ready-*") // 0600
+	if err != nil {
 		return err
 	}
-	return os.Rename(next, path)
+	_, err = next.Write(append(text, '\n'))
+	if err = errors.Join(err, next.Close()); err == nil {
+		err = os.Rename(next.Name(), path)
+	}
+	if err != nil {
+		os.Remove(next.Name())
+	}
+	return err
 }
 
 //go:embed banner.txt

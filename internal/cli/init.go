@@ -12,8 +12,6 @@ import (
 	"mooring/internal/access"
 	"mooring/internal/account"
 	"mooring/internal/api"
-	"mooring/internal/auth"
-	"mooring/internal/fault"
 	"mooring/internal/secret"
 	"mooring/internal/seed"
 	"mooring/internal/store"
@@ -46,45 +44,56 @@ func (c initCommand) Run(ctx context.Context, stdio Stdio) error {
 		return err
 	}
 	defer db.Close()
-	if err := refuseInitialised(ctx, db); err != nil {
+	worlds, err := unfinished(ctx, db)
+	if err != nil {
 		return err
+	}
+	if len(worlds) == 0 {
+		return errors.New("this database is initialised already; nothing was changed")
 	}
 	if err := claim(ctx, db, keyFile); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdio.Out, "key file  %s   keep a copy apart from the data\n\n", keyFile)
+	if _, err := fmt.Fprintf(stdio.Out, "key file  %s   keep a copy apart from the data\n\n", keyFile); err != nil {
+		return err
+	}
 	s := seed.Seeder{Store: db, Now: now, NewID: api.NewID, NewToken: api.NewToken}
+	for _, w := range worlds {
+		if err := first(ctx, s, w, stdio); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(stdio.Out, "The secrets are shown this once.")
+	return err
+}
+
+// first makes the platform account of a world and its client, and shows them.
+func first(ctx context.Context, s seed.Seeder, w account.World, stdio Stdio) error {
+	client, err := s.Platform(ctx, w)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdio.Out, "account   %s\nclient    %s\nsecret    %s\n\n", client.Account, client.ID, client.Secret.Reveal())
+	if err != nil {
+		return fmt.Errorf("the secret of client %s could not be shown and is lost: begin again with a new database: %w", client.ID, err)
+	}
+	return nil
+}
+
+// unfinished are the worlds whose platform has no client yet: both at first,
+// and those that an init which was interrupted did not get to.
+func unfinished(ctx context.Context, db *store.Store) ([]account.World, error) {
+	var worlds []account.World
 	for _, w := range []account.World{account.Production, account.Test} {
-		client, err := s.Platform(ctx, w)
+		made, err := db.HasClient(ctx, account.Platform(w))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		fmt.Fprintf(stdio.Out, "account   %s\nclient    %s\nsecret    %s\n\n", client.Account, client.ID, client.Secret.Reveal())
-	}
-	fmt.Fprintln(stdio.Out, "The secrets are shown this once.")
-	return nil
-}
-
-// refuseInitialised keeps a second init from adding clients unasked.
-func refuseInitialised(ctx context.Context, db *store.Store) error {
-	for _, w := range []account.World{account.Production, account.Test} {
-		if made, err := initialised(ctx, db, w); err != nil {
-			return err
-		} else if made {
-			return errors.New("this database is initialised already; nothing was changed")
+		if !made {
+			worlds = append(worlds, w)
 		}
 	}
-	return nil
-}
-
-// initialised says whether a world has its platform account.
-func initialised(ctx context.Context, db *store.Store, w account.World) (bool, error) {
-	platform := account.Platform(w)
-	_, err := db.Account(ctx, auth.Caller{Account: platform, Kind: account.KindPlatform}, platform)
-	if err != nil && fault.From(err).Kind == fault.NotFound {
-		return false, nil
-	}
-	return err == nil, err
+	return worlds, nil
 }
 
 // claim makes the key file and ties the database to it.

@@ -34,16 +34,33 @@ func Append(c *Connection, in NewEvent, act Act) (Event, error) {
 	if c.LastSeq >= MaxEvents {
 		return Event{}, fault.New(fault.Invalid, fault.CodeLimitReached, "a connection holds at most %d events", MaxEvents)
 	}
+	size := int64(len(in.Name) + len(in.Metadata) + len(in.Reason))
+	if in.Description != nil {
+		size += int64(len(*in.Description))
+	}
+	if err := c.grow(size); err != nil {
+		return Event{}, err
+	}
 	e := Event{
 		Seq: c.LastSeq + 1, ID: act.NewID(), Status: in.Status, Name: in.Name,
 		Description: in.Description, Metadata: in.Metadata,
 		CreatedAt: later(act.At, c.LastEventAt), CreatedBy: act.By,
 		ExternalID: in.ExternalID, OccurredAt: in.OccurredAt,
-		Stale: in.OccurredAt.Before(c.OccurredAt) && !in.OccurredAt.IsZero(), Reason: in.Reason,
+		Stale: in.OccurredAt.Before(c.OccurredAt) && !in.OccurredAt.IsZero() && !c.OccurredAt.IsZero(), Reason: in.Reason,
 	}
 	c.fold(e)
 	c.Events = append(c.Events, e)
 	return e, nil
+}
+
+// grow counts what a sender adds to the history. A connection is read whole, so
+// its history has to stay of a size that can be.
+func (c *Connection) grow(size int64) error {
+	if c.History+size > MaxHistory {
+		return fault.New(fault.Invalid, fault.CodeLimitReached, "the events and signups of a connection hold at most %d bytes", MaxHistory)
+	}
+	c.History += size
+	return nil
 }
 
 // EffectOf says what storing e did.

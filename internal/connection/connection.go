@@ -32,6 +32,7 @@ var Statuses = []Status{Pending, Enabled, Failed, Declined}
 const (
 	MaxSignups = 1_000
 	MaxEvents  = 10_000
+	MaxHistory = 4 << 20 // bytes of what senders wrote into all events and signups
 )
 
 // SignupLife is how long the link of a signup lives.
@@ -53,6 +54,7 @@ type Connection struct {
 	LastEventAt time.Time // created_at of the newest event
 	OccurredAt  time.Time // the newest occurred_at that was applied; zero when none
 	LastSignup  int64     // number of the newest signup; 0 when none
+	History     int64     // bytes of what senders wrote into all events and signups
 
 	// Signups and Events are oldest first. They are complete only when the
 	// connection was loaded whole; otherwise they hold what a decision added.

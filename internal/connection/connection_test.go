@@ -3,6 +3,7 @@ package connection_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,7 +80,7 @@ func TestAFirstSignupIsPendingAndRecordsOneEvent(t *testing.T) {
 	c := apply(t, nil, many, `{"case_id":"a"}`, d)
 	want := &connection.Connection{
 		Account: "T11223351", Provider: "cases", Schema: 3, Status: connection.Pending,
-		CreatedAt: start, CreatedBy: "client", UpdatedAt: start, LastSeq: 1, LastEventAt: start, LastSignup: 1,
+		CreatedAt: start, CreatedBy: "client", UpdatedAt: start, LastSeq: 1, LastEventAt: start, LastSignup: 1, History: 30,
 		Events: []connection.Event{{Seq: 1, ID: "id-1", Status: connection.Pending, Name: "signup_received", CreatedAt: start, CreatedBy: "client"}},
 		Signups: []connection.Signup{{
 			Seq: 1, ID: "id-2", Token: "token-3", Data: []byte(`{"case_id":"a"}`), Schema: 3,
@@ -264,6 +265,34 @@ func TestAFullConnectionRefusesMore(t *testing.T) {
 	if c.LastSeq != 1 || c.Status != connection.Enabled {
 		t.Error("a refused signup left a trace")
 	}
+}
+
+func TestAConnectionDoesNotGrowBeyondWhatCanBeRead(t *testing.T) {
+	d := &desk{now: start}
+	c := apply(t, nil, many, `{"case_id":"a"}`, d)
+	text := strings.Repeat("x", connection.MaxHistory/4)
+	for range 3 {
+		post(t, c, connection.NewEvent{Status: connection.Enabled, Metadata: []byte(text)}, d)
+	}
+	before := *c
+	for what, err := range map[string]error{
+		"event": func() error {
+			_, err := connection.Append(c, connection.NewEvent{Description: &text}, d.act())
+			return err
+		}(),
+		"signup": func() error {
+			_, err := connection.Apply(c, merchant, many, []byte(`{"case_id":"`+text+`"}`), d.act())
+			return err
+		}(),
+	} {
+		if codeOf(err) != fault.CodeLimitReached {
+			t.Errorf("one %s too many: %v", what, err)
+		}
+	}
+	if diff := cmp.Diff(before, *c); diff != "" {
+		t.Error(diff)
+	}
+	post(t, c, connection.NewEvent{Status: connection.Failed}, d)
 }
 
 func TestAReportRecordsOnlyWhatIsNew(t *testing.T) {

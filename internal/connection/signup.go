@@ -76,7 +76,12 @@ func (c *Connection) sign(p *provider.Provider, key string, data []byte, status 
 	if c.LastSignup >= MaxSignups {
 		return fault.New(fault.Invalid, fault.CodeLimitReached, "a connection holds at most %d signups", MaxSignups)
 	}
+	before := c.History
+	if err := c.grow(int64(len(data))); err != nil {
+		return err
+	}
 	if _, err := Append(c, NewEvent{Status: status, Name: SignupReceived}, act); err != nil {
+		c.History = before
 		return err
 	}
 	c.LastSignup++

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -152,7 +153,11 @@ func (p *parameter) value(given []string) any {
 
 func scalar(kind, s string) any {
 	switch kind {
-	case "integer", "number":
+	case "integer": // digits alone: what reads it need not know that 1e1 is one
+		if _, err := strconv.ParseInt(s, 10, 64); err == nil && json.Valid([]byte(s)) {
+			return json.Number(s)
+		}
+	case "number":
 		if json.Valid([]byte(s)) && reasonable(s) {
 			return json.Number(s)
 		}

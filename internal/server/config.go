@@ -71,8 +71,9 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Stopping takes at most stopLimit, of which at most MaxDrainDelay passes
-// before connections are refused.
+// Requests are finished within stopLimit of being told to stop, of which at
+// most MaxDrainDelay passes before connections are refused. A database that
+// has stopped answering can make the end wait a little longer.
 const (
 	stopLimit     = 9 * time.Second
 	MaxDrainDelay = 5 * time.Second

@@ -9,12 +9,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"mooring/contract"
@@ -97,6 +97,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    gate.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
 	}
 	return s, nil
 }
@@ -123,7 +124,6 @@ func (s *Server) assemble(metrics *telemetry.Metrics) (http.Handler, error) {
 		Log:            s.cfg.Log,
 		Metrics:        metrics,
 		FingerprintKey: s.access.FingerprintKey(),
-		NewID:          uuid.NewString,
 	})
 }
 
@@ -208,7 +208,7 @@ func (s *Server) sweep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		for swept := sweepBatch; swept == sweepBatch; {
+		for swept := sweepBatch; swept == sweepBatch && ctx.Err() == nil; {
 			var err error
 			if swept, err = s.store.SweepIdempotency(ctx, now(), sweepBatch); err != nil {
 				s.cfg.Log.Warn("removing old idempotency records failed", "error", err)

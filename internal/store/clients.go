@@ -20,6 +20,8 @@ const (
 var (
 	clientPlain = reads(`SELECT ` + clientColumns + ` FROM client WHERE id = $1`)
 
+	clientOfAccount = reads(`SELECT id FROM client WHERE account = $1 LIMIT 1`)
+
 	secretsOfClient = reads(`SELECT ` + secretColumns + ` FROM client_secret
 		WHERE account = $1 AND client = $2 ORDER BY created_at, id`)
 
@@ -141,6 +143,17 @@ func (s *Store) Client(ctx context.Context, clientID string) (auth.Client, accou
 		return auth.Client{}, account.Account{}, fault.Missing()
 	}
 	return *client, *owner, nil
+}
+
+// HasClient says whether an account has a client, which is how a world that
+// init has finished is told from one that it has not.
+func (s *Store) HasClient(ctx context.Context, id account.ID) (bool, error) {
+	found := false
+	err := s.lookup(ctx, clientOfAccount, func(row) error {
+		found = true
+		return nil
+	}, string(id))
+	return found, err
 }
 
 func intoClient(found **auth.Client) func(row) error {

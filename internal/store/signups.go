@@ -15,7 +15,7 @@ var (
 		WHERE account = $1 AND provider = $2 ORDER BY seq`)
 
 	signupByToken = reads(`SELECT c.account, c.provider, c.created_at, c.created_by, c.schema, c.status, c.configuration,
-			c.metadata, c.updated_at, c.last_seq, c.last_event_at, c.occurred_at, c.last_signup,
+			c.metadata, c.updated_at, c.last_seq, c.last_event_at, c.occurred_at, c.last_signup, c.history,
 			s.seq, s.id, s.signup_key, s.data, s.token, s.schema, s.created_at, s.created_by, s.callback_at, s.expires_at
 		FROM signup AS s JOIN connection AS c ON c.account = s.account AND c.provider = s.provider
 		WHERE s.token = $1`)

@@ -86,7 +86,7 @@ func testRoundTrip(t *testing.T, d door) {
 		Account: merchantID, Provider: "vipps", Schema: 3, Status: connection.Enabled,
 		Configuration: []byte(`{"id":"m"}`), Metadata: []byte(`{}`),
 		CreatedAt: noon, CreatedBy: merchant.Client, UpdatedAt: noon,
-		LastSeq: 2, LastEventAt: noon, OccurredAt: noon.Add(-time.Hour), LastSignup: 1,
+		LastSeq: 2, LastEventAt: noon, OccurredAt: noon.Add(-time.Hour), LastSignup: 1, History: 49,
 		Signups: []connection.Signup{{
 			Seq: 1, ID: got.Signups[0].ID, Key: "1", Data: []byte(`{"case_id":"x"}`), Token: got.Signups[0].Token,
 			Schema: 3, CreatedAt: noon, CreatedBy: merchant.Client, ExpiresAt: noon.Add(connection.SignupLife),

@@ -55,6 +55,7 @@ CREATE TABLE connection (
   last_event_at bigint,
   occurred_at   bigint,
   last_signup   bigint NOT NULL,
+  history       bigint NOT NULL,
   PRIMARY KEY (account, provider)
 );
 

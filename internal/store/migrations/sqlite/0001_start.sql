@@ -55,6 +55,7 @@ CREATE TABLE connection (
   last_event_at INTEGER,
   occurred_at   INTEGER,
   last_signup   INTEGER NOT NULL,
+  history       INTEGER NOT NULL,
   PRIMARY KEY (account, provider)
 ) STRICT, WITHOUT ROWID;
 
