@@ -229,7 +229,7 @@ func (e *sqlite) trouble(err error) trouble {
 }
 
 // troubleAtCommit trusts only the failures that SQLite reports before it
-// writes the last page: busy and full. After any other, such as a failed sync,
+// writes the last page: busy, and out of room or memory. After any other, such as a failed sync,
 // nobody knows what the disk holds.
 func (e *sqlite) troubleAtCommit(err error) trouble {
 	switch kind := e.trouble(err); kind {
