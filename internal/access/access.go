@@ -23,11 +23,8 @@ import (
 	"mooring/internal/telemetry"
 )
 
-// What a Config leaves at zero.
-const (
-	DefaultTokenLife              = 14400 * time.Second // what the documented API was seen to use
-	DefaultLoginFailuresPerMinute = 20
-)
+// DefaultTokenLife is what the documented API was seen to use.
+const DefaultTokenLife = 14400 * time.Second
 
 // Store is what this room asks of the database.
 type Store interface {
@@ -43,7 +40,7 @@ type Store interface {
 	Keys(ctx context.Context, purpose string) ([]store.SealedKey, error)
 }
 
-// Config is what New needs. Zero values of the last group mean the defaults.
+// Config is what New needs.
 type Config struct {
 	Store          Store
 	Sealer         *secret.Sealer
@@ -56,8 +53,8 @@ type Config struct {
 	Log            *slog.Logger
 	Metrics        *telemetry.Metrics // counts of tokens and logins
 
-	TokenLife              time.Duration // whole seconds
-	LoginFailuresPerMinute int           // per address and client id; ten times as many per address
+	TokenLife              time.Duration // whole seconds; 0 means DefaultTokenLife
+	LoginFailuresPerMinute int           // per address and client id; ten times as many per address; at least 1
 }
 
 // Access knows the keys, and remembers tokens that it has verified.
@@ -99,8 +96,8 @@ func New(ctx context.Context, cfg Config) (*Access, error) {
 	a := &Access{
 		store: cfg.Store, sealer: cfg.Sealer, algorithm: cfg.Algorithm, serves: cfg.Serves, now: cfg.Now, log: cfg.Log,
 		audiences: auth.NewAudiences(cfg.PublicURL, cfg.DocumentedHost),
-		life:      orDefault(cfg.TokenLife, DefaultTokenLife).Truncate(time.Second),
-		logins:    newLogins(orDefault(cfg.LoginFailuresPerMinute, DefaultLoginFailuresPerMinute)),
+		life:      tokenLife(cfg.TokenLife),
+		logins:    newLogins(cfg.LoginFailuresPerMinute),
 		cache:     newCache(),
 		watch:     newWatch(),
 		counts:    newCounts(cfg.Metrics),
@@ -122,11 +119,11 @@ func New(ctx context.Context, cfg Config) (*Access, error) {
 	return a, nil
 }
 
-func orDefault[T int | time.Duration](value, fallback T) T {
-	if value <= 0 {
-		return fallback
+func tokenLife(configured time.Duration) time.Duration {
+	if configured <= 0 {
+		return DefaultTokenLife
 	}
-	return value
+	return configured.Truncate(time.Second)
 }
 
 // PublicKeys lists the public keys of tokens, all or those of some algorithms.

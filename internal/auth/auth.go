@@ -84,11 +84,6 @@ type Caller struct {
 	Scopes  Scopes
 }
 
-// HasAny says whether the caller has at least one of the scopes.
-func (c Caller) HasAny(scopes []string) bool {
-	return slices.ContainsFunc(scopes, c.Scopes.Has)
-}
-
 // Covers says whether the caller may name id as the first account of a path:
 // its own account, or any account of its world for the platform.
 func (c Caller) Covers(id account.ID) bool {

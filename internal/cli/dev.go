@@ -81,7 +81,7 @@ func (c devCommand) open(ctx context.Context, s *server.Server, stdio Stdio) err
 	} else if made {
 		return errors.New("this database was made by `mooring init`; dev would add test accounts to it, so name another")
 	}
-	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue, Now: now, NewID: api.NewID, NewToken: api.NewToken}
+	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue, Now: server.Now, NewID: api.NewID, NewToken: api.NewToken}
 	world, err := seeder.Dev(ctx)
 	if err != nil {
 		return err

@@ -7,13 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"mooring/internal/access"
 	"mooring/internal/account"
 	"mooring/internal/api"
 	"mooring/internal/secret"
 	"mooring/internal/seed"
+	"mooring/internal/server"
 	"mooring/internal/store"
 )
 
@@ -39,7 +39,7 @@ func (c initCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, store.Config{DataDir: c.Data, Database: c.Database, Now: now, Log: c.logger(stdio.Err)})
+	db, err := store.Open(ctx, store.Config{DataDir: c.Data, Database: c.Database, Now: server.Now, Log: c.logger(stdio.Err)})
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (c initCommand) Run(ctx context.Context, stdio Stdio) error {
 	if _, err := fmt.Fprintf(stdio.Out, "key file  %s   keep a copy apart from the data\n\n", keyFile); err != nil {
 		return err
 	}
-	s := seed.Seeder{Store: db, Now: now, NewID: api.NewID, NewToken: api.NewToken}
+	s := seed.Seeder{Store: db, Now: server.Now, NewID: api.NewID, NewToken: api.NewToken}
 	for _, w := range worlds {
 		if err := first(ctx, s, w, stdio); err != nil {
 			return err
@@ -105,7 +105,7 @@ func claim(ctx context.Context, db *store.Store, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	return access.Claim(ctx, db, sealer, now)
+	return access.Claim(ctx, db, sealer, server.Now)
 }
 
 // ensureKeyFile makes the key file, or checks one that an earlier, unfinished
@@ -120,6 +120,3 @@ func ensureKeyFile(path string) error {
 	}
 	return err
 }
-
-// now is the time in the precision that is stored.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

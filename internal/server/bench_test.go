@@ -49,7 +49,7 @@ func startDev(tb testing.TB, algorithm auth.Algorithm) dev {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue, Now: now, NewID: newID, NewToken: newToken}
+	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue, Now: server.Now, NewID: newID, NewToken: newToken}
 	world, err := seeder.Dev(tb.Context())
 	if err != nil {
 		tb.Fatal(err)
@@ -67,7 +67,6 @@ func startDev(tb testing.TB, algorithm auth.Algorithm) dev {
 	return dev{s, s.PublicURL(), client, world}
 }
 
-func now() time.Time   { return time.Now().UTC().Truncate(time.Microsecond) }
 func newID() string    { return uuid.Must(uuid.NewV7()).String() }
 func newToken() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
@@ -169,7 +168,7 @@ func (d dev) merchants(b *testing.B) []string {
 		id := account.ID(fmt.Sprintf("T1123%04d", i))
 		paths[i] = "/v1/accounts/T112/management/accounts/" + string(id) + "/connections/vipps/events"
 		err := d.server.Store().CreateAccount(b.Context(), account.Account{
-			ID: id, Kind: account.KindMerchant, Owner: partner.Account, CreatedAt: now(), CreatedBy: partner.ID,
+			ID: id, Kind: account.KindMerchant, Owner: partner.Account, CreatedAt: server.Now(), CreatedBy: partner.ID,
 			Company: account.Company{BusinessName: "Bench", OrganizationNumber: "923456789"},
 		})
 		if err != nil {
@@ -178,7 +177,7 @@ func (d dev) merchants(b *testing.B) []string {
 		_, err = d.server.Store().Change(b.Context(), store.Change{
 			Caller: caller, Owner: partner.Account, Account: id, Provider: vipps.Slug, Whole: true,
 			Decide: func(f store.Found) (store.Decision, error) {
-				act := connection.Act{At: now(), By: partner.ID, NewID: newID, NewToken: newToken}
+				act := connection.Act{At: server.Now(), By: partner.ID, NewID: newID, NewToken: newToken}
 				c, err := connection.Apply(f.Connection, f.Account, vipps, vipps.Example(), act)
 				return store.Decision{Connection: c}, err
 			},

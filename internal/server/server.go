@@ -68,7 +68,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.store, err = store.Open(ctx, store.Config{
-		DataDir: cfg.DataDir, Database: cfg.Database, MustExist: cfg.MustExist, Now: now, Log: cfg.Log,
+		DataDir: cfg.DataDir, Database: cfg.Database, MustExist: cfg.MustExist, Now: Now, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.access, err = access.New(ctx, access.Config{
 		Store: s.store, Sealer: sealer, Claimed: cfg.MustExist, PublicURL: s.cfg.PublicURL, DocumentedHost: cfg.DocumentedHost,
 		Algorithm: cfg.Algorithm, Serves: s.serves, TokenLife: cfg.TokenLife, LoginFailuresPerMinute: cfg.LoginFailures,
-		Now: now, Log: cfg.Log, Metrics: metrics,
+		Now: Now, Log: cfg.Log, Metrics: metrics,
 	})
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (s *Server) assemble(metrics *telemetry.Metrics) (http.Handler, error) {
 		Functions: api.Operations(api.Deps{
 			Store: s.store, Access: s.access, Catalogue: s.Catalogue, Desk: gateway.New(s.gateways()),
 			Document: document, Pages: reference.New(document, s.cfg.PublicURL), PublicURL: s.cfg.PublicURL,
-			Serves: s.serves, Now: now, Ready: s.ready, Metrics: metrics.Render, Log: s.cfg.Log,
+			Serves: s.serves, Now: Now, Ready: s.ready, Metrics: metrics.Render, Log: s.cfg.Log,
 		}),
 		Verify:         s.access.Verify,
 		World:          s.serves,
@@ -210,7 +210,7 @@ func (s *Server) sweep(ctx context.Context) error {
 		}
 		for swept := sweepBatch; swept == sweepBatch && ctx.Err() == nil; {
 			var err error
-			if swept, err = s.store.SweepIdempotency(ctx, now(), sweepBatch); err != nil {
+			if swept, err = s.store.SweepIdempotency(ctx, Now(), sweepBatch); err != nil {
 				s.cfg.Log.Warn("removing old idempotency records failed", "error", err)
 				break
 			}
@@ -237,5 +237,5 @@ func ignoreCancel(err error) error {
 	return err
 }
 
-// now is the time in the precision that is stored.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+// Now is the time in the precision that is stored.
+func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
