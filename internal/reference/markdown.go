@@ -26,7 +26,7 @@ func plain(s string) string {
 	for {
 		before, rest, ok := strings.Cut(s, "`")
 		inside, after, closed := strings.Cut(rest, "`")
-		if !ok || !closed || inside == "" {
+		if !ok || !closed || strings.TrimSpace(inside) == "" { // nothing would be an open span
 			break
 		}
 		escapeInto(&b, before)

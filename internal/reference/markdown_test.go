@@ -67,6 +67,7 @@ func TestACellNeverEndsEarly(t *testing.T) {
 func FuzzProse(f *testing.F) {
 	f.Add("a `b` *c* | <d>")
 	f.Add("# x\n\n- y")
+	f.Add("0`   ``#`")
 	f.Fuzz(func(t *testing.T, s string) {
 		outside := withoutSpans(prose(s))
 		for i, r := range outside {
