@@ -84,7 +84,14 @@ type Account struct {
 	Company   Company
 	CreatedAt time.Time
 	CreatedBy string
+
+	// Ahead is how far the clock of a test account was moved ahead of real
+	// time. It only grows; for a production account it is always 0.
+	Ahead time.Duration
 }
+
+// Now is the account's own time at a real time.
+func (a Account) Now(real time.Time) time.Time { return real.Add(a.Ahead) }
 
 // Company is what is known of the business behind an account.
 type Company struct {

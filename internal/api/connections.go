@@ -34,20 +34,20 @@ func (o operations) signup(ctx context.Context, call *gate.Call, in signupBody) 
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	act := o.act(call)
+	act, id := o.act(call), NewID()
 	return o.changeWhole(ctx, call, func(p *provider.Provider, f store.Found) (*connection.Connection, error) {
-		return connection.Apply(f.Connection, f.Account, p, data, act)
+		return connection.Apply(f.Connection, f.Account, p, connection.Application{ID: id, Key: p.SignupKey(data), Data: data}, act)
 	})
 }
 
 // restart makes a new signup of the newest one, unless the connection is enabled.
 func (o operations) restart(ctx context.Context, call *gate.Call, _ struct{}) (gate.Reply, error) {
-	act := o.act(call)
+	act, id := o.act(call), NewID()
 	return o.changeWhole(ctx, call, func(p *provider.Provider, f store.Found) (*connection.Connection, error) {
 		if f.Connection == nil {
 			return nil, fault.Missing()
 		}
-		return f.Connection, connection.Restart(f.Connection, p, act)
+		return f.Connection, connection.Restart(f.Connection, p, id, "", act)
 	})
 }
 

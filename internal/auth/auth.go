@@ -80,8 +80,19 @@ func (c Client) GrantFor(audience account.ID) (Grant, bool) {
 type Caller struct {
 	Account account.ID // the account that the token is for
 	Kind    account.Kind
-	Client  string // the client's id
+	Client  string // the client's id; of a callback token its reference
 	Scopes  Scopes
+
+	// Callback is what a callback token was made for; nil for an access token.
+	// The gate lets such a caller into operations with the security scheme
+	// "callback" and into no other.
+	Callback *Callback
+}
+
+// Callback is the one signup that a callback token speaks of.
+type Callback struct {
+	Provider  string // slug
+	Reference string // the signup's id
 }
 
 // Covers says whether the caller may name id as the first account of a path:

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"mooring/internal/fault"
+	"mooring/internal/provider"
 )
 
 // MaxAhead is how far in the future an occurred_at may lie. One further ahead
@@ -19,11 +20,18 @@ type NewEvent struct {
 	ExternalID  string
 	OccurredAt  time.Time
 	Reason      string
+
+	Signup       int64 // number of the signup it is about; 0 for the whole connection
+	Code         string
+	ProviderCode string
+	Rule         provider.Rule // how the status of one signup becomes the connection's; "" is provider.LastEvent
 }
 
 // Append adds an event and folds it into the status. The last event wins,
 // unless it says that it occurred before the newest one that also said so: then
-// it is recorded as stale and the status stays.
+// it is recorded as stale and the status stays. An event about one signup of
+// several goes by in.Rule; with provider.AnyEnabled c must have been loaded
+// whole.
 func Append(c *Connection, in NewEvent, act Act) (Event, error) {
 	if in.OccurredAt.After(act.At.Add(MaxAhead)) {
 		return Event{}, fault.Refused(fault.Problem{
@@ -34,7 +42,7 @@ func Append(c *Connection, in NewEvent, act Act) (Event, error) {
 	if c.LastSeq >= MaxEvents {
 		return Event{}, fault.New(fault.Invalid, fault.CodeLimitReached, "a connection holds at most %d events", MaxEvents)
 	}
-	size := int64(len(in.Name) + len(in.Metadata) + len(in.Reason))
+	size := int64(len(in.Name) + len(in.Metadata) + len(in.Reason) + len(in.ProviderCode))
 	if in.Description != nil {
 		size += int64(len(*in.Description))
 	}
@@ -47,9 +55,10 @@ func Append(c *Connection, in NewEvent, act Act) (Event, error) {
 		CreatedAt: later(act.At, c.LastEventAt), CreatedBy: act.By,
 		ExternalID: in.ExternalID, OccurredAt: in.OccurredAt,
 		Stale: in.OccurredAt.Before(c.OccurredAt) && !in.OccurredAt.IsZero() && !c.OccurredAt.IsZero(), Reason: in.Reason,
+		Signup: in.Signup, Code: in.Code, ProviderCode: in.ProviderCode,
 	}
-	c.fold(e)
 	c.Events = append(c.Events, e)
+	c.fold(e, in.Rule)
 	return e, nil
 }
 
@@ -72,13 +81,13 @@ func EffectOf(e Event) Effect {
 }
 
 // fold takes one more event into the derived facts of the connection.
-func (c *Connection) fold(e Event) {
+func (c *Connection) fold(e Event, rule provider.Rule) {
 	c.LastSeq, c.LastEventAt = e.Seq, e.CreatedAt
 	c.UpdatedAt = later(e.CreatedAt, c.UpdatedAt)
 	if e.Stale {
 		return
 	}
-	c.Status = e.Status
+	c.Status = c.statusAfter(e, rule)
 	c.OccurredAt = later(e.OccurredAt, c.OccurredAt)
 }
 

@@ -56,6 +56,8 @@ type Connection struct {
 	LastSignup  int64     // number of the newest signup; 0 when none
 	History     int64     // bytes of what senders wrote into all events and signups
 
+	ConfiguredSeq int64 // number of the event that brought the configuration in force; 0 when there is none
+
 	// Signups and Events are oldest first. They are complete only when the
 	// connection was loaded whole; otherwise they hold what a decision added.
 	Signups []Signup
@@ -67,13 +69,16 @@ type Signup struct {
 	Seq        int64  // dense from 1 within the connection
 	ID         string // UUIDv7
 	Key        string // what makes it unique within the connection; "" in the single model
-	Data       []byte // JSON object: the declared members of the request; {} when the provider takes none
+	Data       []byte // JSON object: what may rest in clear of the request; {} when the provider takes none
+	Digest     []byte // keyed digest of the whole request, to tell whether it was sent again; nil once erased
+	Scenario   string // which scenario a test account's provider plays; "" for production
 	Token      string // the secret part of the signup's link
 	Schema     int    // version of the provider file that it was written with
 	CreatedAt  time.Time
 	CreatedBy  string
 	CallbackAt time.Time // zero until the provider called back
 	ExpiresAt  time.Time // when the link dies
+	ErasedAt   time.Time // when the person behind it was erased; zero otherwise
 }
 
 // Event is one immutable fact in a connection's history.
@@ -92,6 +97,10 @@ type Event struct {
 	OccurredAt time.Time // when it happened at the sender; zero when not said
 	Stale      bool      // recorded, but it did not move the status
 	Reason     string    // why an operator appended it; "" otherwise
+
+	Signup       int64  // number of the signup it is about; 0 when it is about the whole connection
+	Code         string // one of the reason codes; "" when none was given
+	ProviderCode string // the provider's own code, passed through; "" when none
 }
 
 // Effect is what a write did, as the header Mooring-Effect says it.
@@ -106,7 +115,7 @@ const (
 
 // Act is what a decision may not make up by itself: when, who, and fresh ids.
 type Act struct {
-	At       time.Time // UTC, microseconds
+	At       time.Time // in the account's own time (account.Account.Now), UTC, microseconds
 	By       string    // the client's id
 	NewID    func() string
 	NewToken func() string

@@ -43,7 +43,7 @@ func (d *desk) later(by time.Duration) *desk {
 
 func apply(t *testing.T, c *connection.Connection, p *provider.Provider, data string, d *desk) *connection.Connection {
 	t.Helper()
-	c, err := connection.Apply(c, merchant, p, []byte(data), d.act())
+	c, err := connection.Apply(c, merchant, p, application(p, data), d.act())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +81,9 @@ func TestAFirstSignupIsPendingAndRecordsOneEvent(t *testing.T) {
 	want := &connection.Connection{
 		Account: "T11223351", Provider: "cases", Schema: 3, Status: connection.Pending,
 		CreatedAt: start, CreatedBy: "client", UpdatedAt: start, LastSeq: 1, LastEventAt: start, LastSignup: 1, History: 30,
-		Events: []connection.Event{{Seq: 1, ID: "id-1", Status: connection.Pending, Name: "signup_received", CreatedAt: start, CreatedBy: "client"}},
+		Events: []connection.Event{{Seq: 1, ID: "id-1", Status: connection.Pending, Name: "signup_received", CreatedAt: start, CreatedBy: "client", Signup: 1}},
 		Signups: []connection.Signup{{
-			Seq: 1, ID: "id-2", Token: "token-3", Data: []byte(`{"case_id":"a"}`), Schema: 3,
+			Seq: 1, ID: c.Signups[0].ID, Token: "token-2", Data: []byte(`{"case_id":"a"}`), Schema: 3,
 			CreatedAt: start, CreatedBy: "client", ExpiresAt: start.Add(30 * 24 * time.Hour),
 		}},
 	}
@@ -139,7 +139,7 @@ func TestASingleSignupIsReplacedByADifferentOneUnlessEnabled(t *testing.T) {
 			if c = apply(t, c, single, `{"n":1}`, d); c.LastSeq != 2 || c.Status != status {
 				t.Fatalf("an equal signup changed the connection: %v", names(c.Events))
 			}
-			_, err := connection.Apply(c, merchant, single, []byte(`{"n":2}`), d.act())
+			_, err := connection.Apply(c, merchant, single, application(single, `{"n":2}`), d.act())
 			if status == connection.Enabled {
 				if codeOf(err) != fault.CodeConnectionEnabled || len(c.Signups) != 1 {
 					t.Errorf("a different signup of an enabled connection: %v, %d signups", err, len(c.Signups))
@@ -157,7 +157,7 @@ func TestARestartMakesANewLinkUnlessEnabled(t *testing.T) {
 	d := &desk{now: start}
 	c := apply(t, nil, single, `{"n":1}`, d)
 	post(t, c, connection.NewEvent{Status: connection.Declined, Name: "declined"}, d)
-	if err := connection.Restart(c, single, d.later(time.Hour).act()); err != nil {
+	if err := connection.Restart(c, single, freshID(), "", d.later(time.Hour).act()); err != nil {
 		t.Fatal(err)
 	}
 	old, renewed := c.Signups[0], c.Signups[1]
@@ -166,7 +166,7 @@ func TestARestartMakesANewLinkUnlessEnabled(t *testing.T) {
 		t.Errorf("restarted to %s with %+v", c.Status, renewed)
 	}
 	post(t, c, connection.NewEvent{Status: connection.Enabled, Name: "enabled"}, d)
-	if err := connection.Restart(c, single, d.act()); codeOf(err) != fault.CodeConnectionEnabled {
+	if err := connection.Restart(c, single, freshID(), "", d.act()); codeOf(err) != fault.CodeConnectionEnabled {
 		t.Errorf("restarting an enabled connection: %v", err)
 	}
 }
@@ -174,10 +174,10 @@ func TestARestartMakesANewLinkUnlessEnabled(t *testing.T) {
 func TestASignupNeedsTheOrganizationNumberWhereTheProviderSaysSo(t *testing.T) {
 	d := &desk{now: start}
 	nameless := account.Account{ID: "T11223351"}
-	if _, err := connection.Apply(nil, nameless, single, []byte(`{}`), d.act()); codeOf(err) != fault.CodeOrganization {
+	if _, err := connection.Apply(nil, nameless, single, application(single, `{}`), d.act()); codeOf(err) != fault.CodeOrganization {
 		t.Errorf("without organization number: %v", err)
 	}
-	if _, err := connection.Apply(nil, nameless, many, []byte(`{}`), d.act()); err != nil {
+	if _, err := connection.Apply(nil, nameless, many, application(many, `{}`), d.act()); err != nil {
 		t.Errorf("a provider that does not ask for it: %v", err)
 	}
 }
@@ -259,7 +259,7 @@ func TestAFullConnectionRefusesMore(t *testing.T) {
 		t.Errorf("event %d: %v", connection.MaxEvents+1, err)
 	}
 	c.LastSeq, c.LastSignup = 1, connection.MaxSignups
-	if _, err := connection.Apply(c, merchant, many, []byte(`{"case_id":"b"}`), d.act()); codeOf(err) != fault.CodeLimitReached {
+	if _, err := connection.Apply(c, merchant, many, application(many, `{"case_id":"b"}`), d.act()); codeOf(err) != fault.CodeLimitReached {
 		t.Errorf("signup %d: %v", connection.MaxSignups+1, err)
 	}
 	if c.LastSeq != 1 || c.Status != connection.Enabled {
@@ -281,7 +281,7 @@ func TestAConnectionDoesNotGrowBeyondWhatCanBeRead(t *testing.T) {
 			return err
 		}(),
 		"signup": func() error {
-			_, err := connection.Apply(c, merchant, many, []byte(`{"case_id":"`+text+`"}`), d.act())
+			_, err := connection.Apply(c, merchant, many, application(many, `{"case_id":"`+text+`"}`), d.act())
 			return err
 		}(),
 	} {
@@ -318,4 +318,16 @@ func TestAReportRecordsOnlyWhatIsNew(t *testing.T) {
 	if c.Status != connection.Enabled || string(c.Configuration) != `{}` {
 		t.Errorf("ended %s with %s", c.Status, c.Configuration)
 	}
+}
+
+// application is a signup with everything in clear.
+func application(p *provider.Provider, data string) connection.Application {
+	return connection.Application{ID: freshID(), Key: p.SignupKey([]byte(data)), Data: []byte(data)}
+}
+
+var ids int
+
+func freshID() string {
+	ids++
+	return fmt.Sprintf("00000000-0000-7000-8000-%012d", ids)
 }

@@ -17,7 +17,7 @@ func TestALifeOfAConnection(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := rapid.SampledFrom([]*provider.Provider{many, single}).Draw(t, "provider")
 		d := &desk{now: start}
-		c, err := connection.Apply(nil, merchant, p, []byte(`{"case_id":"0"}`), d.act())
+		c, err := connection.Apply(nil, merchant, p, application(p, `{"case_id":"0"}`), d.act())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func (w *walk) signup(t *rapid.T) {
 		known = string(w.c.Signups[len(w.c.Signups)-1].Data) == `{"case_id":"`+id+`"}`
 	}
 	before := w.c.LastSeq
-	next, err := connection.Apply(w.c, merchant, w.provider, []byte(`{"case_id":"`+id+`"}`), w.act(t))
+	next, err := connection.Apply(w.c, merchant, w.provider, application(w.provider, `{"case_id":"`+id+`"}`), w.act(t))
 	switch {
 	case known:
 		if err != nil || next.LastSeq != before {
@@ -94,7 +94,7 @@ func (w *walk) restart(t *rapid.T) {
 	if w.provider.Signup.Many {
 		return
 	}
-	err := connection.Restart(w.c, w.provider, w.act(t))
+	err := connection.Restart(w.c, w.provider, freshID(), "", w.act(t))
 	if (err != nil) != (w.status == connection.Enabled) {
 		t.Fatalf("restart while %s: %v", w.status, err)
 	}

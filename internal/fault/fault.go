@@ -50,6 +50,7 @@ const (
 	CodeConnectionEnabled = "CONNECTION_ENABLED"
 	CodeLimitReached      = "LIMIT_REACHED"
 	CodeOrganization      = "ORGANIZATION_NUMBER_REQUIRED"
+	CodeSignupReplaced    = "SIGNUP_REPLACED"
 )
 
 // Problem is one thing wrong with a request: where it stands and why it was

@@ -43,6 +43,7 @@ type Call struct {
 	accounts      map[string]account.ID
 	query         url.Values
 	authorization []string
+	requestHeader http.Header
 	header        http.Header // of the answer
 }
 
@@ -87,6 +88,10 @@ func (c *Call) Query(name string) (string, bool) {
 	}
 	return values[0], true
 }
+
+// RequestHeader is the value of a header parameter that the contract declares;
+// "" when it was not sent.
+func (c *Call) RequestHeader(name string) string { return c.requestHeader.Get(name) }
 
 // Basic is the user and password of the Authorization header, as they were
 // sent: OAuth clients percent-encode them (RFC 6749 section 2.3.1).

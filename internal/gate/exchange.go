@@ -36,6 +36,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{gate: g, w: w, r: r, started: time.Now()}
 	x.call.RequestID = requestID(r.Header["X-Request-Id"], g.NewID)
 	x.call.authorization = r.Header["Authorization"]
+	x.call.requestHeader = r.Header
 	x.trace, _ = telemetry.TraceParent(r.Header.Get("Traceparent"))
 	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		x.call.Remote = peer.Addr().Unmap()

@@ -105,8 +105,8 @@ func (p *Provider) read() map[string]any {
 	o := p.operation("get", functionRead, text, "read:accounts", parameters)
 	success := p.success("The whole connection.", headers...)
 	shown := map[string]any{"pending": p.pendingExample()}
-	if p.Simulator != nil {
-		shown[p.Simulator.Status] = p.answeredExample()
+	if p.file.Simulator != nil {
+		shown[p.file.Simulator.Status] = p.answeredExample()
 	}
 	success["content"] = p.content(shown)
 	o["responses"] = responses(success, []string{"400", "401", "403", "404", "405", "500", "503"})

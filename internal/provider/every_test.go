@@ -189,15 +189,15 @@ func (s suite) answers(t *testing.T, p *provider.Provider) {
 			t.Errorf("%s has undeclared members: %s", what, extra)
 		}
 	}
-	c, err := connection.Apply(nil, merchant, p, p.Example(), act())
+	c, err := connection.Apply(nil, merchant, p, application(p), act())
 	if err != nil {
 		t.Fatal(err)
 	}
 	check("a first signup", plain(t, wire.Connection(c, p, "https://connections.example.com")))
 	c.Signups[0].CallbackAt = at
 	check("a signup that was called back", plain(t, wire.Connection(c, p, "https://connections.example.com")))
-	if p.Simulator != nil {
-		if changed, err := connection.ApplyReport(c, *p.Simulator, act()); !changed || err != nil {
+	if answer := p.Scenarios["happy"].Answer; answer != nil {
+		if changed, err := connection.ApplyReport(c, *answer, act()); !changed || err != nil {
 			t.Errorf("the simulator's report changed the connection: %v, %v", changed, err)
 		}
 		check("what the simulator says", plain(t, wire.Connection(c, p, "")))
@@ -210,7 +210,7 @@ func (s suite) answers(t *testing.T, p *provider.Provider) {
 		}
 	}
 	for _, e := range c.Events {
-		if p.Events[e.Name] == "" {
+		if p.Events[e.Name].Meaning["en"] == "" {
 			t.Errorf("the event %s is not explained", e.Name)
 		}
 	}
@@ -229,16 +229,16 @@ func responseExamples(o *gate.Operation) map[string]any {
 }
 
 func (s suite) again(t *testing.T, p *provider.Provider) {
-	first, err := connection.Apply(nil, merchant, p, p.Example(), act())
+	first, err := connection.Apply(nil, merchant, p, application(p), act())
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := first.LastSeq
-	second, err := connection.Apply(first, merchant, p, p.Example(), act())
+	second, err := connection.Apply(first, merchant, p, application(p), act())
 	if err != nil || second.LastSeq != before || len(second.Signups) != 1 {
 		t.Errorf("%d signups and %d events, %v", len(second.Signups), second.LastSeq, err)
 	}
-	_, err = connection.Apply(nil, account.Account{ID: merchant.ID}, p, p.Example(), act())
+	_, err = connection.Apply(nil, account.Account{ID: merchant.ID}, p, application(p), act())
 	if refused := err != nil; refused != p.Signup.NeedsOrganization {
 		t.Errorf("without an organization number: %v", err)
 	}
@@ -268,4 +268,9 @@ func plain(t *testing.T, text []byte) any {
 		t.Fatalf("%v in %s", err, text)
 	}
 	return value
+}
+
+// application is the file's example as a signup with everything in clear.
+func application(p *provider.Provider) connection.Application {
+	return connection.Application{ID: "01990f29-1a00-7d15-a0c2-5e2d7b9f1c01", Key: p.SignupKey(p.Example()), Data: p.Example()}
 }

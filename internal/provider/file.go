@@ -88,20 +88,30 @@ func (f file) provider() *Provider {
 			Many: f.Signup.Model == "many", Key: f.Signup.Key, UUIDs: f.uuids(), Body: f.current().Request != nil,
 			NeedsOrganization: f.Signup.NeedsOrganization, View: View(f.Signup.View),
 		},
-		Events:  f.Events,
+		Events:  f.known(),
 		example: []byte(`{}`),
 		file:    f,
 	}
 	if p.Signup.Body {
 		p.example = canonical(f.Examples.Valid[0].Signup)
 	}
+	p.Scenarios = map[string]Scenario{"happy": {}}
 	if f.Simulator != nil {
-		p.Simulator = &Report{Status: f.Simulator.Status, Event: f.Simulator.Event}
+		answer := &Report{Status: f.Simulator.Status, Event: f.Simulator.Event}
 		if f.Simulator.Configuration != nil {
-			p.Simulator.Configuration = canonical(f.Simulator.Configuration)
+			answer.Configuration = canonical(f.Simulator.Configuration)
 		}
+		p.Scenarios["happy"] = Scenario{Answer: answer}
 	}
 	return p
+}
+
+func (f file) known() map[string]Known {
+	all := map[string]Known{}
+	for name, text := range f.Events {
+		all[name] = Known{Meaning: map[string]string{"en": text}}
+	}
+	return all
 }
 
 // uuids are the key members that the schema says are UUIDs.

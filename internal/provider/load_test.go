@@ -54,8 +54,11 @@ func TestAFileSaysAllThatTheProgramKnows(t *testing.T) {
 			Many: true, Key: []string{"case_id", "store_id"}, UUIDs: []string{"case_id"}, Body: true, NeedsOrganization: true,
 			View: provider.View{Data: "data", Members: []string{"created_at", "callback_at"}, Constants: map[string]string{"type": "direct"}},
 		},
-		Events:    map[string]string{"signup_received": "The application was received.", "enrolled": "Acme has taken the merchant on."},
-		Simulator: &provider.Report{Status: "enabled", Event: "enrolled"},
+		Events: map[string]provider.Known{
+			"signup_received": {Meaning: map[string]string{"en": "The application was received."}},
+			"enrolled":        {Meaning: map[string]string{"en": "Acme has taken the merchant on."}},
+		},
+		Scenarios: map[string]provider.Scenario{"happy": {Answer: &provider.Report{Status: "enabled", Event: "enrolled"}}},
 	}
 	exported := cmp.FilterPath(func(p cmp.Path) bool {
 		field, ok := p.Last().(cmp.StructField)

@@ -7,6 +7,12 @@
 // never know a provider by name, and never do I/O beyond reading the files.
 package provider
 
+import (
+	"time"
+
+	"mooring/internal/secret"
+)
+
 // Provider is one provider as its file describes it.
 type Provider struct {
 	Slug          string   // path segment and stored name, such as "vipps"
@@ -16,8 +22,12 @@ type Provider struct {
 	PartnerEvents bool     // whether the documented partner endpoint takes its events
 	Sync          bool     // whether GET takes ?sync
 	Signup        Signup
-	Events        map[string]string // what the events that the service itself records mean, for people, by name
-	Simulator     *Report           // what the simulator answers for a pending test connection; nil when there is none
+	Callback      *Callback           // nil when no callback is documented
+	Events        map[string]Known    // the events that the file knows, by name
+	Certificates  []Certificate       // members of the configuration that hold one
+	Scenarios     map[string]Scenario // what the provider of a test account may play, by name; "happy" is always there
+	Magic         Magic
+	Batch         *Batch // nil when the provider takes no files
 
 	example []byte
 	file    file
@@ -30,7 +40,118 @@ type Signup struct {
 	UUIDs             []string // those of Key whose case means nothing
 	Body              bool     // whether the request has a body with a "signup" member
 	NeedsOrganization bool     // whether the company's organization_number must be set first
+	Rule              Rule     // how the status of one signup becomes the connection's
 	View              View
+}
+
+// Rule says how an event about one signup of several changes the status of the
+// connection.
+type Rule string
+
+// The rules.
+const (
+	LastEvent  Rule = "last_event"  // the newest event decides, whatever it is about
+	AnyEnabled Rule = "any_enabled" // one enabled signup keeps the connection enabled
+)
+
+// Callback is the provider's documented call that completes a signup.
+type Callback struct {
+	Operation string // operationId
+	Status    int    // of the answer: 200 with {}, or 202 without a body
+	Event     string // name of the event that it records, one of Events
+	To        string // the status that it gives
+}
+
+// Known is what the file says of an event: whose turn it is after it, and what
+// that is good for. All but Meaning may be empty.
+type Known struct {
+	Status  string            // the status that usually comes with it
+	Turn    string            // who must act next: merchant, partner, provider, operator; "" when nobody must
+	Wait    time.Duration     // how long that usually takes; 0 when it can't be said
+	Reason  string            // reason code, one of Reasons
+	Meaning map[string]string // for people, by language tag; "en" is always there
+	Next    map[string]string // what to do next, by language tag
+}
+
+// Reason is one of the codes that say, over all providers, why a connection
+// stands where it does.
+type Reason struct {
+	Code      string
+	Turn      string // who must act: merchant, partner, provider, operator; "" when nobody can
+	Retryable bool   // whether a new signup may succeed
+	Meaning   map[string]string
+	Next      map[string]string
+}
+
+// Class is how a member must be treated. A member without one is business
+// data, stored in clear and shown to whoever may see the connection.
+type Class string
+
+// The classes.
+const (
+	Secret    Class = "secret"    // opens something: sealed, and never shown if writeOnly
+	Identity  Class = "identity"  // says who a person is: sealed under a key of its own, never shown
+	Financial Class = "financial" // an account number: sealed under a key of its own, shown by its last four characters
+	Contact   Class = "contact"   // leads to a person: in clear, gone when the person is erased
+)
+
+// Part is one member that was taken out of a document to be sealed.
+type Part struct {
+	Pointer string // JSON pointer (RFC 6901) of the member in its document
+	Class   Class
+	Value   secret.Plain // the JSON text of the member
+	Shown   bool         // whether the connection's own GET gives it back
+}
+
+// Certificate is a member of the configuration that holds a certificate, as
+// PEM or as base64 of PKCS #12.
+type Certificate struct {
+	Member     string // name of the member
+	Passphrase string // name of the member that opens it; "" when there is none
+}
+
+// Scenario is a life that the simulated provider of a test account plays.
+type Scenario struct {
+	Summary string
+	Steps   []Step  // by time
+	Answer  *Report // what a question (sync) is answered while the connection is pending; nil: as it stands
+}
+
+// Step is one thing that a simulated provider does.
+type Step struct {
+	After    time.Duration // since the signup, in the account's own time
+	Callback []byte        // JSON body of a call to the documented callback; nil when it is none
+	Report   []byte        // JSON body of a call to the callback for events; nil when it is none
+	Times    int           // how often the call is made, one right after the other; at least 1
+	Lost     bool          // the call never arrives; what it would have said is what a question learns
+	Failed   bool          // the call's refusal is what the scenario shows
+}
+
+// Magic lets a signup of a test account choose a scenario.
+type Magic struct {
+	Member string            // JSON pointer of the member of the request that is looked at; "" when none can be
+	Values map[string]string // scenario by value of the member
+}
+
+// Batch is how signups travel in files.
+type Batch struct {
+	Separator rune
+	Columns   []Column        // of the file that is written
+	Answer    BatchAnswer     // of the file that is read back
+}
+
+// Column is one column of a file that is written.
+type Column struct {
+	Name string // in the head line
+	From string // "reference", "account", or a JSON pointer into the signup's data
+}
+
+// BatchAnswer says how a row of an answer file becomes an event.
+type BatchAnswer struct {
+	Reference string            // column that repeats the reference
+	Status    string            // column that says how it went
+	Code      string            // column with the provider's own code; "" when there is none
+	Outcomes  map[string]Report // by the text in the status column
 }
 
 // View is how a stored signup is shown in answers.
@@ -44,6 +165,8 @@ type View struct {
 type Report struct {
 	Status        string // one of the four statuses
 	Event         string // name of the event to record
+	Code          string // reason code; "" when none
+	ProviderCode  string // the provider's own code; "" when none
 	Configuration []byte // JSON object of what is in force; nil when not said
 }
 

@@ -143,7 +143,7 @@ func (s Seeder) signup(ctx context.Context, caller auth.Caller, p *provider.Prov
 			if f.Connection != nil {
 				return store.Decision{}, nil
 			}
-			c, err := connection.Apply(nil, f.Account, p, p.Example(), act)
+			c, err := connection.Apply(nil, f.Account, p, connection.Application{ID: s.NewID(), Data: p.Example(), Key: p.SignupKey(p.Example())}, act)
 			return store.Decision{Connection: c}, err
 		},
 	})

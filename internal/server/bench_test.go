@@ -178,7 +178,7 @@ func (d dev) merchants(b *testing.B) []string {
 			Caller: caller, Owner: partner.Account, Account: id, Provider: vipps.Slug, Whole: true,
 			Decide: func(f store.Found) (store.Decision, error) {
 				act := connection.Act{At: server.Now(), By: partner.ID, NewID: newID, NewToken: newToken}
-				c, err := connection.Apply(f.Connection, f.Account, vipps, vipps.Example(), act)
+				c, err := connection.Apply(f.Connection, f.Account, vipps, connection.Application{ID: newID(), Data: vipps.Example()}, act)
 				return store.Decision{Connection: c}, err
 			},
 		})

@@ -29,10 +29,10 @@ func (Simulator) Status(_ context.Context, q gateway.Question) (provider.Report,
 	switch {
 	case q.Account.World() != account.Test:
 		return provider.Report{}, errProduction
-	case q.Provider.Simulator == nil:
+	case q.Provider.Scenarios["happy"].Answer == nil:
 		return provider.Report{}, gateway.ErrUnavailable
 	case q.Connection.Status == connection.Pending:
-		return *q.Provider.Simulator, nil
+		return *q.Provider.Scenarios["happy"].Answer, nil
 	}
 	return provider.Report{Status: string(q.Connection.Status)}, nil
 }

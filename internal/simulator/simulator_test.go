@@ -18,7 +18,7 @@ var enrolled = &provider.Report{Status: "enabled", Event: "enrolled", Configurat
 
 func ask(id account.ID, report *provider.Report, status connection.Status) (provider.Report, error) {
 	return simulator.New().Status(context.Background(), gateway.Question{
-		Account: id, Provider: &provider.Provider{Slug: "acme", Simulator: report},
+		Account: id, Provider: &provider.Provider{Slug: "acme", Scenarios: map[string]provider.Scenario{"happy": {Answer: report}}},
 		Connection: &connection.Connection{Account: id, Provider: "acme", Status: status},
 	})
 }

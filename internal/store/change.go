@@ -19,6 +19,11 @@ type Change struct {
 	ExternalID string       // asks for the event with this external id
 	Whole      bool         // load signups and events too
 	Key        *Idempotency // nil when none was sent
+	Inbox      *Inbox       // the received call that this change judges; nil when it judges none
+
+	// System says that the service itself writes, such as an answer of a
+	// provider: no client is checked, and Caller is not looked at.
+	System bool
 
 	// Decide says what is to be written. It must be pure and repeatable: the
 	// store may run it again when transactions meet. An error refuses this
@@ -31,12 +36,20 @@ type Found struct {
 	Account    account.Account
 	Connection *connection.Connection // nil when there is none
 	Duplicate  *connection.Event      // the event with the external id that was asked for; nil when there is none
+	Replayed   bool                   // a call with the digest of Inbox was applied to its signup before
 }
 
 // Decision is what a change comes to.
 type Decision struct {
-	Connection *connection.Connection // nil: write nothing but the idempotency record
+	Connection *connection.Connection // nil: write nothing but the idempotency record and what stands below
 	Answer     Answer
+
+	Keys    []DataKey     // new keys
+	Fields  []SealedField // newly sealed members; those of a configuration replace the version before the one in force
+	Tasks   []Task        // things to be done later
+	Verdict *Verdict      // on the call of Change.Inbox; needed exactly when there is one
+	Audit   []AuditRecord // what is to be remembered of this
+	Erased  string        // id of a signup whose key and fields are destroyed, with the answers kept for its account
 }
 
 // Answer is what the client is told of a success, kept under its key.
