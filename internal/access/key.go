@@ -117,27 +117,23 @@ func (a *Access) add(ctx context.Context, purpose, id string, fresh func() ([]by
 	if err != nil {
 		return err
 	}
-	sealed, err := a.sealer.Seal(plain, sealContext(purpose, id))
-	if err != nil {
+	record := store.SealedKey{ID: id, Purpose: purpose, CreatedAt: a.now().UTC().Truncate(time.Microsecond)}
+	if record.Sealed, err = a.sealer.Seal(plain, record.Context()); err != nil {
 		return fmt.Errorf("seal the %s key: %w", purpose, err)
 	}
-	at := a.now().UTC().Truncate(time.Microsecond)
-	if err := a.store.AddKey(ctx, store.SealedKey{ID: id, Purpose: purpose, Sealed: sealed, CreatedAt: at}); err != nil {
+	if err := a.store.AddKey(ctx, record); err != nil {
 		return fmt.Errorf("store the %s key: %w", purpose, err)
 	}
 	return nil
 }
 
 func (a *Access) open(record store.SealedKey) ([]byte, error) {
-	plain, err := a.sealer.Open(record.Sealed, sealContext(record.Purpose, record.ID))
+	plain, err := a.sealer.Open(record.Sealed, record.Context())
 	if err != nil {
 		return nil, a.wrongKeyFile()
 	}
 	return plain, nil
 }
-
-// sealContext ties sealed bytes to their record.
-func sealContext(purpose, id string) string { return "key/" + purpose + "/" + id }
 
 // ErrKeyFile is what a refused key file is, for errors.Is.
 var ErrKeyFile = errors.New("is not the one that this data was sealed with: name the right one with --key-file")

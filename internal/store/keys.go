@@ -14,6 +14,9 @@ type SealedKey struct {
 	CreatedAt   time.Time
 }
 
+// Context is what the key is sealed for: it opens nowhere else.
+func (k SealedKey) Context() string { return "key/" + k.Purpose + "/" + k.ID }
+
 var (
 	// Two nodes that start at the same moment may add the same key: the first stays.
 	keyAdded = writes(`INSERT INTO sealed_key (purpose, id, sealed, created_at) VALUES ($1, $2, $3, $4)

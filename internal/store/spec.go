@@ -22,6 +22,11 @@ type DataKey struct {
 	CreatedAt time.Time
 }
 
+// Context is what the key is wrapped for: it opens nowhere else.
+func (k DataKey) Context() string {
+	return "data/" + string(k.Account) + "/" + k.Subject + "/" + k.ID
+}
+
 // SealedField is one member of a document, sealed by a data key.
 type SealedField struct {
 	Account   account.ID
@@ -289,7 +294,8 @@ func (s *Store) VersionsInUse(ctx context.Context) (map[string][]int, error) {
 }
 
 // Rewrap hands wrapped keys, data keys and sealed keys alike, to rewrap, which
-// returns what is to be stored instead; after is where the last call ended, ""
+// returns what is to be stored instead (SealedKey.Context and DataKey.Context
+// name them); a row that was written meanwhile is left alone. after is where the last call ended, ""
 // at first. It returns where it ended, and "" when all were seen.
 func (s *Store) Rewrap(ctx context.Context, after string, limit int, rewrap func(context string, wrapped []byte) ([]byte, error)) (string, error) {
 	return "", errNotBuilt
