@@ -24,6 +24,7 @@ import (
 	"mooring/internal/provider"
 	"mooring/internal/reference"
 	"mooring/internal/store"
+	"mooring/internal/vault"
 )
 
 // Deps is what the operations work with. All fields are needed.
@@ -32,13 +33,15 @@ type Deps struct {
 	Access    *access.Access
 	Catalogue *provider.Catalogue
 	Desk      *gateway.Desk
+	Vault     *vault.Vault
 	Document  *gate.Document
 	Pages     *reference.Pages
-	PublicURL string                         // base of issuer and links, without a slash at the end
-	Serves    func(account.ID) bool          // whether this process serves an account's world
-	Now       func() time.Time               // UTC, microseconds
-	Ready     func(context.Context) error    // nil when requests may be sent here
-	Metrics   func() ([]byte, string, error) // the text and its media type
+	PublicURL string                                                                    // base of issuer and links, without a slash at the end
+	Due       func(account.Account, *provider.Provider, connection.Signup) []store.Task // what a new signup makes due
+	Serves    func(account.ID) bool                                                     // whether this process serves an account's world
+	Now       func() time.Time                                                          // UTC, microseconds
+	Ready     func(context.Context) error                                               // nil when requests may be sent here
+	Metrics   func() ([]byte, string, error)                                            // the text and its media type
 	Log       *slog.Logger
 }
 
@@ -70,9 +73,21 @@ func Operations(d Deps) map[string]gate.Function {
 
 type operations struct{ Deps }
 
-// act is what decisions may not make up by themselves.
-func (o operations) act(call *gate.Call) connection.Act {
-	return connection.Act{At: o.Now(), By: call.Caller.Client, NewID: NewID, NewToken: NewToken}
+// actor is who acts, and when by real time.
+type actor struct {
+	by string
+	at time.Time
+}
+
+// act tells who acts now.
+func (o operations) act(call *gate.Call) actor {
+	return actor{by: call.Caller.Client, at: o.Now()}
+}
+
+// in is what decisions about an account may not make up by themselves; the
+// time is the account's own.
+func (a actor) in(acc account.Account) connection.Act {
+	return connection.Act{At: acc.Now(a.at), By: a.by, NewID: NewID, NewToken: NewToken}
 }
 
 // NewID makes the id of a signup or an event: a UUIDv7, so that ids sort by

@@ -136,8 +136,8 @@ type Magic struct {
 // Batch is how signups travel in files.
 type Batch struct {
 	Separator rune
-	Columns   []Column        // of the file that is written
-	Answer    BatchAnswer     // of the file that is read back
+	Columns   []Column    // of the file that is written
+	Answer    BatchAnswer // of the file that is read back
 }
 
 // Column is one column of a file that is written.

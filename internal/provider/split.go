@@ -34,3 +34,7 @@ func (p *Provider) CallbackPath(id account.ID, reference string) string { return
 
 // Reasons is the one list of reason codes, in the order of docs/reasons.md.
 func Reasons() []Reason { return nil }
+
+// ShowsSecrets says whether a sealed member of the configuration is given back
+// by the connection's own GET.
+func (p *Provider) ShowsSecrets() bool { return false }

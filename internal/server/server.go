@@ -21,6 +21,7 @@ import (
 	"mooring/internal/access"
 	"mooring/internal/account"
 	"mooring/internal/api"
+	"mooring/internal/connection"
 	"mooring/internal/gate"
 	"mooring/internal/gateway"
 	"mooring/internal/provider"
@@ -29,6 +30,7 @@ import (
 	"mooring/internal/simulator"
 	"mooring/internal/store"
 	"mooring/internal/telemetry"
+	"mooring/internal/vault"
 	"mooring/providers"
 )
 
@@ -38,6 +40,7 @@ type Server struct {
 	listener net.Listener
 	store    *store.Store
 	access   *access.Access
+	vault    *vault.Vault
 	http     *http.Server
 	stopping atomic.Bool
 
@@ -86,6 +89,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.vault = vault.New(s.store, sealer, Now, api.NewID)
 	handler, err := s.assemble(metrics)
 	if err != nil {
 		return nil, err
@@ -116,6 +120,7 @@ func (s *Server) assemble(metrics *telemetry.Metrics) (http.Handler, error) {
 		Document: document,
 		Functions: api.Operations(api.Deps{
 			Store: s.store, Access: s.access, Catalogue: s.Catalogue, Desk: gateway.New(s.gateways()),
+			Vault: s.vault, Due: s.due,
 			Document: document, Pages: reference.New(document, s.cfg.PublicURL), PublicURL: s.cfg.PublicURL,
 			Serves: s.serves, Now: Now, Ready: s.ready, Metrics: metrics.Render, Log: s.cfg.Log,
 		}),
@@ -129,6 +134,11 @@ func (s *Server) assemble(metrics *telemetry.Metrics) (http.Handler, error) {
 
 // serves says whether this process serves an account's world.
 func (s *Server) serves(id account.ID) bool { return s.cfg.Worlds.Serves(id.World()) }
+
+// due is what a new signup makes due: handing it to its provider.
+func (s *Server) due(account.Account, *provider.Provider, connection.Signup) []store.Task {
+	return nil
+}
 
 // gateways are the ways to the providers, by world. A test account's providers
 // are simulated, unless only production is served.

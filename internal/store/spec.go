@@ -85,8 +85,8 @@ type Task struct {
 	ID        string // UUIDv7
 	Kind      string // TaskSubmit or TaskStep
 	Provider  string
-	Signup    string // id
-	Step      int64  // of a simulated scenario
+	Signup    string    // id
+	Step      int64     // of a simulated scenario
 	DueAt     time.Time // real time of a submission; the account's own of a step
 	Attempts  int64
 	LastError string

@@ -11,6 +11,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"mooring/internal/account"
@@ -77,4 +78,14 @@ func (v *Vault) SealBody(ctx context.Context, id account.ID, received string, bo
 // OpenBody opens it again.
 func (v *Vault) OpenBody(ctx context.Context, r store.Received) ([]byte, error) {
 	return nil, errNotBuilt
+}
+
+// At gives the fields of a configuration the number of the event that brought
+// it.
+func (s Sealed) At(version int64) []store.SealedField {
+	fields := slices.Clone(s.Fields)
+	for i := range fields {
+		fields[i].Version = version
+	}
+	return fields
 }

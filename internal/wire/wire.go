@@ -26,7 +26,8 @@ func Event(e connection.Event) []byte {
 }
 
 // OperatorEvent encodes one event with the extension members that only
-// operators see: seq, effect, external_id, occurred_at and reason.
+// operators see: seq, effect, external_id, occurred_at, signup_number, code,
+// provider_code and reason.
 func OperatorEvent(e connection.Event) []byte {
 	b := appendEvent(make([]byte, 0, 320), e)
 	b = append(b, `,"seq":`...)
@@ -38,8 +39,14 @@ func OperatorEvent(e connection.Event) []byte {
 	if !e.OccurredAt.IsZero() {
 		b = appendTime(b, "occurred_at", e.OccurredAt)
 	}
-	if e.Reason != "" {
-		b = appendMember(b, "reason", e.Reason)
+	if e.Signup != 0 {
+		b = appendName(b, "signup_number")
+		b = strconv.AppendInt(b, e.Signup, 10)
+	}
+	for _, member := range [][2]string{{"code", e.Code}, {"provider_code", e.ProviderCode}, {"reason", e.Reason}} {
+		if member[1] != "" {
+			b = appendMember(b, member[0], member[1])
+		}
 	}
 	return append(b, '}')
 }

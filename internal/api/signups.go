@@ -1,0 +1,233 @@
+package api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"mooring/internal/account"
+	"mooring/internal/connection"
+	"mooring/internal/fault"
+	"mooring/internal/gate"
+	"mooring/internal/gateway"
+	"mooring/internal/provider"
+	"mooring/internal/store"
+	"mooring/internal/vault"
+	"mooring/internal/wire"
+)
+
+// The headers of signups, events and syncs.
+const (
+	effectHeader   = "Mooring-Effect"   // what a write did
+	syncHeader     = "Mooring-Sync"     // what asking the provider came to
+	scenarioHeader = "Mooring-Scenario" // what the provider of a test account is to play
+)
+
+type signupBody struct {
+	Signup jsontext.Value `json:"signup"`
+}
+
+// signup takes an application in and answers the whole connection. What must
+// not rest in clear is sealed before the store sees it.
+func (o operations) signup(ctx context.Context, call *gate.Call, in signupBody) (gate.Reply, error) {
+	p, err := o.provider(call.Operation.Argument)
+	if err != nil {
+		return gate.Reply{}, err
+	}
+	data, err := canonical(in.Signup)
+	if err != nil {
+		return gate.Reply{}, err
+	}
+	scenario, err := scenarioOf(call, p, p.Play(data))
+	if err != nil {
+		return gate.Reply{}, err
+	}
+	kept, parts := p.SplitSignup(data)
+	application := connection.Application{ID: NewID(), Key: p.SignupKey(data), Data: kept, Scenario: scenario}
+	if len(parts) > 0 { // else the data itself tells whether it was sent before
+		application.Digest = o.Vault.Digest("signup", data)
+	}
+	sealed, err := o.Vault.Signup(ctx, place(call, p), application.ID, parts)
+	if err != nil {
+		return gate.Reply{}, err
+	}
+	return o.sign(ctx, call, p, application.ID, sealed, func(f store.Found, act connection.Act) (*connection.Connection, error) {
+		return connection.Apply(f.Connection, f.Account, p, application, act)
+	})
+}
+
+// restart makes a new signup of the newest one, unless the connection is enabled.
+func (o operations) restart(ctx context.Context, call *gate.Call, _ struct{}) (gate.Reply, error) {
+	p, err := o.provider(call.Operation.Argument)
+	if err != nil {
+		return gate.Reply{}, err
+	}
+	scenario, err := scenarioOf(call, p, provider.Happy)
+	if err != nil {
+		return gate.Reply{}, err
+	}
+	id := NewID()
+	return o.sign(ctx, call, p, id, vault.Sealed{}, func(f store.Found, act connection.Act) (*connection.Connection, error) {
+		if f.Connection == nil {
+			return nil, fault.Missing()
+		}
+		return f.Connection, connection.Restart(f.Connection, p, id, scenario, act)
+	})
+}
+
+// scenarioOf is what a test account's provider is to play: what the header
+// says, else what was found otherwise. Production plays nothing.
+func scenarioOf(call *gate.Call, p *provider.Provider, otherwise string) (string, error) {
+	asked := call.RequestHeader(scenarioHeader)
+	switch test := call.Account("aid").World() == account.Test; {
+	case test && asked == "":
+		return otherwise, nil
+	case !test && asked == "":
+		return "", nil
+	case !test:
+		return "", refusedHeader(scenarioHeader, "NOT_ALLOWED", "is for test accounts only")
+	}
+	if _, ok := p.Scenarios[asked]; !ok {
+		return "", refusedHeader(scenarioHeader, "ENUM_MISMATCH", "must be one of "+strings.Join(p.ScenarioNames(), ", "))
+	}
+	return asked, nil
+}
+
+func refusedHeader(name, code, reason string) error {
+	return fault.Refused(fault.Problem{In: "header", Name: name, Path: "#/" + name, Code: code, Message: name + " " + reason})
+}
+
+func place(call *gate.Call, p *provider.Provider) store.Place {
+	return store.Place{Account: call.Account("aid"), Provider: p.Slug}
+}
+
+// sign runs a decision that may add the signup with an id, and answers the
+// whole connection. With the signup go its sealed parts and what is due for it.
+func (o operations) sign(
+	ctx context.Context, call *gate.Call, p *provider.Provider, id string, sealed vault.Sealed,
+	decide func(store.Found, connection.Act) (*connection.Connection, error),
+) (gate.Reply, error) {
+	by := o.act(call)
+	return o.change(ctx, call, store.Change{
+		Account: call.Account("aid"), Provider: p.Slug, Whole: true,
+		Decide: func(f store.Found) (store.Decision, error) {
+			c, err := decide(f, by.in(f.Account))
+			if err != nil {
+				return store.Decision{}, err
+			}
+			d := store.Decision{Answer: store.Answer{Body: wire.Connection(c, p, o.PublicURL)}}
+			if s := c.Find(id); s != nil {
+				d.Connection, d.Keys, d.Fields = c, sealed.Keys, sealed.Fields
+				d.Tasks = o.Due(f.Account, p, *s)
+			}
+			return d, nil
+		},
+	})
+}
+
+// read answers the whole connection; with ?sync it asks the provider first.
+// Nothing but this answer shows what is sealed and documented as returned.
+func (o operations) read(ctx context.Context, call *gate.Call, _ struct{}) (gate.Reply, error) {
+	p, err := o.provider(call.Operation.Argument)
+	if err != nil {
+		return gate.Reply{}, err
+	}
+	if p.Sync && wantsSync(call) {
+		if err := o.sync(ctx, call, p); err != nil {
+			return gate.Reply{}, err
+		}
+	}
+	c, err := o.Store.Connection(ctx, call.Caller, call.Account("aid"), p.Slug)
+	if err != nil {
+		return gate.Reply{}, err
+	}
+	if c.Configuration != nil && p.ShowsSecrets() {
+		parts, err := o.Vault.Shown(ctx, place(call, p), c.ConfiguredSeq)
+		if err != nil {
+			return gate.Reply{}, err
+		}
+		c.Configuration = p.Reveal(c.Configuration, parts)
+	}
+	return gate.Reply{Body: wire.Connection(c, p, o.PublicURL)}, nil
+}
+
+// What the header Mooring-Sync says of an answer that was taken in; the other
+// words are the desk's outcomes.
+const (
+	syncChanged   = "changed"
+	syncUnchanged = "unchanged"
+)
+
+// sync asks the provider for the status and stores what changed. Whatever goes
+// wrong upstream, the stored state is the answer and the header says so.
+func (o operations) sync(ctx context.Context, call *gate.Call, p *provider.Provider) error {
+	c, err := o.Store.Connection(ctx, call.Caller, call.Account("aid"), p.Slug)
+	if err != nil {
+		return err
+	}
+	report, outcome, err := o.Desk.Ask(ctx, gateway.Question{Account: c.Account, Provider: p, Connection: c})
+	if err != nil {
+		o.Log.Warn("asking a provider failed", "request", call.RequestID, "provider", p.Slug, "cause", err)
+	}
+	if outcome != gateway.Done {
+		call.SetHeader(syncHeader, string(outcome))
+		return nil
+	}
+	kept, parts := p.SplitConfiguration(report.Configuration)
+	sealed, err := o.Vault.Configuration(ctx, place(call, p), parts, p.Certificates)
+	if err != nil {
+		return err
+	}
+	report.Configuration = kept
+	by := o.act(call)
+	_, err = o.change(ctx, call, store.Change{
+		Account: c.Account, Provider: p.Slug, Whole: true,
+		Decide: func(f store.Found) (store.Decision, error) {
+			return takeReport(f.Connection, c.LastSeq, report, sealed, by.in(f.Account))
+		},
+	})
+	return err
+}
+
+// takeReport stores what a provider said of a connection whose newest event
+// was number asked, unless the connection has moved since.
+func takeReport(
+	c *connection.Connection, asked int64, report provider.Report, sealed vault.Sealed, act connection.Act,
+) (store.Decision, error) {
+	if c == nil {
+		return store.Decision{}, fault.Missing()
+	}
+	d := store.Decision{Answer: store.Answer{Header: map[string]string{syncHeader: syncUnchanged}}}
+	if c.LastSeq != asked {
+		return d, nil
+	}
+	before := c.ConfiguredSeq
+	changed, err := connection.ApplyReport(c, report, act)
+	if err != nil || !changed {
+		return d, err
+	}
+	d.Connection, d.Answer.Header[syncHeader] = c, syncChanged
+	if c.ConfiguredSeq != before {
+		d.Keys, d.Fields = sealed.Keys, sealed.At(c.ConfiguredSeq)
+	}
+	return d, nil
+}
+
+// wantsSync reads ?sync as the documentation leaves it: a string that is on
+// unless it is empty, false or 0.
+func wantsSync(call *gate.Call) bool {
+	s, ok := call.Query("sync")
+	return ok && s != "" && s != "0" && !strings.EqualFold(s, "false")
+}
+
+// canonical gives the one spelling of a JSON object (RFC 8785), so that equal
+// signups are equal bytes. Numbers keep the digits they were sent with.
+func canonical(v jsontext.Value) ([]byte, error) {
+	if v == nil {
+		return []byte(`{}`), nil
+	}
+	v = v.Clone()
+	err := v.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false))
+	return v, err
+}
