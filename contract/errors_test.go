@@ -37,6 +37,7 @@ func raised(kind fault.Kind, code string) refusal {
 var answerCodes = []answerCode{
 	{fault.CodeInvalidParameter, "Parameters or members are wrong. `errors` lists every one of them.", refusal{path: eventPath, body: `{}`}},
 	{fault.CodeConnectionEnabled, "The connection is enabled, so its signup can't be changed or restarted.", raised(fault.Invalid, fault.CodeConnectionEnabled)},
+	{fault.CodeSignupReplaced, "The provider speaks of a signup that a newer one has replaced.", raised(fault.Invalid, fault.CodeSignupReplaced)},
 	{fault.CodeOrganization, "The account's company needs an organization number before it can sign up with this provider.", raised(fault.Invalid, fault.CodeOrganization)},
 	{fault.CodeLimitReached, "The connection holds as many events or signups as it can.", raised(fault.Invalid, fault.CodeLimitReached)},
 	{"", "The access token, or the client's secret, is missing or not accepted. This answer has no code.", refusal{path: eventPath, body: `{}`, stranger: true}},
@@ -99,6 +100,7 @@ var problemCodes = map[string]string{
 	"PATTERN":                          "The text does not match the pattern in `params`.",
 	"REQUIRED":                         "The parameter, or the whole body, is required and missing.",
 	"UNSUPPORTED_GRANT_TYPE":           "The grant is another one than `client_credentials`.",
+	"UNKNOWN_SIGNUP":                   "`signup_id` is not the id of a signup of this connection.",
 	"UNKNOWN_MEMBER":                   "The member is not declared, and `Prefer: handling=strict` asks to refuse such.",
 }
 

@@ -147,7 +147,7 @@ func (o operations) read(ctx context.Context, call *gate.Call, _ struct{}) (gate
 		if err != nil {
 			return gate.Reply{}, err
 		}
-		c.Configuration = p.Reveal(c.Configuration, parts)
+		c.Configuration = p.Disclose(c.Configuration, parts)
 	}
 	return gate.Reply{Body: wire.Connection(c, p, o.PublicURL)}, nil
 }

@@ -13,8 +13,8 @@ func (p *Provider) SplitConfiguration(configuration []byte) (kept []byte, parts 
 	return configuration, nil
 }
 
-// Reveal puts the parts that may be shown back into a configuration.
-func (p *Provider) Reveal(configuration []byte, parts []Part) []byte { return configuration }
+// Disclose puts the parts that may be shown back into a configuration.
+func (p *Provider) Disclose(configuration []byte, parts []Part) []byte { return configuration }
 
 // Configure turns the body of the documented callback into a configuration, by
 // the renames of the file. signup is the data of the signup that it completes,

@@ -8,6 +8,7 @@ import (
 
 	"mooring/internal/connection"
 	"mooring/internal/provider"
+	"mooring/internal/vault"
 )
 
 func TestTimesAreReadAsRFC3339SaysThem(t *testing.T) {
@@ -83,16 +84,16 @@ func TestAReportIsStoredOnlyOverTheStateThatItIsAbout(t *testing.T) {
 	} {
 		now := &connection.Connection{Status: connection.Pending, LastSeq: 1}
 		act := connection.Act{At: time.Now(), NewID: NewID}
-		d, err := takeReport(now, c.asked, c.report, act, func(c *connection.Connection) []byte { return []byte(c.Status) })
+		d, err := takeReport(now, c.asked, c.report, vault.Sealed{}, act)
 		want, header, status := (*connection.Connection)(nil), syncUnchanged, connection.Pending
 		if c.changed {
 			want, header, status = now, syncChanged, connection.Enabled
 		}
-		if err != nil || d.Connection != want || d.Answer.Header[syncHeader] != header || string(d.Answer.Body) != string(status) {
+		if err != nil || d.Connection != want || d.Answer.Header[syncHeader] != header || now.Status != status {
 			t.Errorf("%s: %+v, %v", name, d, err)
 		}
 	}
-	if _, err := takeReport(nil, 1, report, connection.Act{}, nil); err == nil {
+	if _, err := takeReport(nil, 1, report, vault.Sealed{}, connection.Act{}); err == nil {
 		t.Error("a report was stored where there is no connection")
 	}
 }
