@@ -21,11 +21,9 @@ func Standings(c *Connection, many bool) []Standing {
 	known := 0 // how many signups the events so far know of
 	for _, e := range c.Events {
 		switch {
-		case e.Name == SignupReceived:
-			if known < len(all) {
-				all[known].Since = e.Seq
-				known++
-			}
+		case e.Signup == int64(known)+1 && known < len(all): // the event that came with the signup
+			all[known].Since = e.Seq
+			known++
 		case e.Stale || e.Name == SignupErased:
 		case e.Signup > 0 && e.Signup <= int64(known):
 			all[e.Signup-1].stand(e)

@@ -15,18 +15,20 @@ import (
 // a connection and compares it with the plainest model: a list of statuses.
 func TestALifeOfAConnection(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := rapid.SampledFrom([]*provider.Provider{many, single}).Draw(t, "provider")
+		p := rapid.SampledFrom([]*provider.Provider{many, single, anyOf}).Draw(t, "provider")
 		d := &desk{now: start}
 		c, err := connection.Apply(nil, merchant, p, application(p, `{"case_id":"0"}`), d.act())
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &walk{provider: p, desk: d, c: c, status: connection.Pending, cases: map[string]bool{"0": true}}
+		w := &walk{provider: p, desk: d, c: c, status: connection.Pending, cases: map[string]bool{"0": true}, stands: []connection.Status{connection.Pending}}
 		t.Repeat(map[string]func(*rapid.T){
 			"event":   w.event,
 			"signup":  w.signup,
 			"restart": w.restart,
 			"report":  w.report,
+			"hear":    w.hear,
+			"erase":   w.erase,
 			"":        w.check,
 		})
 	})
@@ -41,6 +43,17 @@ type walk struct {
 	status   connection.Status
 	mark     time.Time
 	cases    map[string]bool
+	stands   []connection.Status // of each signup
+}
+
+// all is what the model makes of an event about the whole connection.
+func (w *walk) all(status connection.Status) {
+	w.status = status
+	for i := range w.stands {
+		if w.provider.Signup.Many || i == len(w.stands)-1 {
+			w.stands[i] = status
+		}
+	}
 }
 
 func (w *walk) act(t *rapid.T) connection.Act {
@@ -57,9 +70,10 @@ func (w *walk) event(t *rapid.T) {
 		t.Fatal(err)
 	}
 	if in.OccurredAt.IsZero() {
-		w.status = in.Status
+		w.all(in.Status)
 	} else if !in.OccurredAt.Before(w.mark) {
-		w.status, w.mark = in.Status, in.OccurredAt
+		w.all(in.Status)
+		w.mark = in.OccurredAt
 	}
 }
 
@@ -67,7 +81,8 @@ func (w *walk) signup(t *rapid.T) {
 	id := rapid.SampledFrom([]string{"0", "1", "2", "3"}).Draw(t, "case")
 	known := w.cases[id]
 	if !w.provider.Signup.Many {
-		known = string(w.c.Signups[len(w.c.Signups)-1].Data) == `{"case_id":"`+id+`"}`
+		last := w.c.Signups[len(w.c.Signups)-1]
+		known = last.ErasedAt.IsZero() && string(last.Data) == `{"case_id":"`+id+`"}`
 	}
 	before := w.c.LastSeq
 	next, err := connection.Apply(w.c, merchant, w.provider, application(w.provider, `{"case_id":"`+id+`"}`), w.act(t))
@@ -84,6 +99,7 @@ func (w *walk) signup(t *rapid.T) {
 		t.Fatal(err)
 	default:
 		w.cases[id] = true
+		w.stands = append(w.stands, connection.Pending)
 		if w.status != connection.Enabled {
 			w.status = connection.Pending
 		}
@@ -100,6 +116,7 @@ func (w *walk) restart(t *rapid.T) {
 	}
 	if err == nil {
 		w.status = connection.Pending
+		w.stands = append(w.stands, connection.Pending)
 	}
 }
 
@@ -109,7 +126,37 @@ func (w *walk) report(t *rapid.T) {
 	if err != nil || changed != (status != w.status) {
 		t.Fatalf("report of %s while %s: %v, %v", status, w.status, changed, err)
 	}
-	w.status = status
+	if changed {
+		w.all(status)
+	}
+}
+
+func (w *walk) hear(t *rapid.T) {
+	n := rapid.IntRange(0, len(w.c.Signups)-1).Draw(t, "signup")
+	m := connection.Message{
+		Signup: w.c.Signups[n].ID, Final: rapid.Bool().Draw(t, "final"),
+		Event: connection.NewEvent{Name: "heard", Status: rapid.SampledFrom(connection.Statuses).Draw(t, "status")},
+	}
+	refused := !w.provider.Signup.Many && n != len(w.c.Signups)-1 ||
+		m.Final && w.status == connection.Enabled && !w.c.Signups[n].CallbackAt.IsZero()
+	if _, err := connection.Hear(w.c, w.provider, m, w.act(t)); (err != nil) != refused {
+		t.Fatalf("signup %d while %s: %v", n+1, w.status, err)
+	}
+	if refused {
+		return
+	}
+	w.stands[n], w.status = m.Event.Status, m.Event.Status
+	if w.provider == anyOf && slices.Contains(w.stands, connection.Enabled) {
+		w.status = connection.Enabled
+	}
+}
+
+func (w *walk) erase(t *rapid.T) {
+	n := rapid.IntRange(0, len(w.c.Signups)-1).Draw(t, "erased")
+	known := w.c.Signups[n].ErasedAt.IsZero()
+	if done, err := connection.Erase(w.c, w.provider, w.c.Signups[n].ID, w.act(t)); done != known || err != nil {
+		t.Fatalf("erased: %v, %v", done, err)
+	}
 }
 
 // check is what must hold after every step.
@@ -122,6 +169,11 @@ func (w *walk) check(t *rapid.T) {
 		t.Fatal("the history was rewritten")
 	}
 	w.history = slices.Clone(c.Events)
+	for i, s := range connection.Standings(c, w.provider.Signup.Many) {
+		if s.Status != w.stands[i] {
+			t.Fatalf("signup %d stands as %s, the model says %s", i+1, s.Status, w.stands[i])
+		}
+	}
 	for i, e := range c.Events {
 		if e.Seq != int64(i+1) {
 			t.Fatalf("event %d has number %d", i+1, e.Seq)
