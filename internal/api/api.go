@@ -31,6 +31,7 @@ import (
 type Deps struct {
 	Store     *store.Store
 	Access    *access.Access
+	Vault     *vault.Vault
 	Catalogue *provider.Catalogue
 	Desk      *gateway.Desk
 	Vault     *vault.Vault

@@ -10,11 +10,20 @@ package vault
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
+<<<<<<< HEAD
 	"slices"
+=======
+	"fmt"
+	"strconv"
+	"sync"
+>>>>>>> 836d29e (The vault seals members under a key of the account or of the person, each bound to its place)
 	"time"
 
 	"mooring/internal/account"
+	"mooring/internal/fault"
 	"mooring/internal/provider"
 	"mooring/internal/secret"
 	"mooring/internal/store"
@@ -22,15 +31,37 @@ import (
 
 // Vault seals and opens. It is safe for concurrent use.
 type Vault struct {
-	store  *store.Store
-	sealer *secret.Sealer
-	now    func() time.Time
-	newID  func() string
+	store     Store
+	sealer    *secret.Sealer
+	digestKey []byte
+	now       func() time.Time
+	newID     func() string
+
+	mu  sync.Mutex
+	own map[account.ID]ownKey // of accounts only: a person's key must be able to die
 }
 
-// New makes a vault over a store, with the key file that wraps its keys.
-func New(s *store.Store, sealer *secret.Sealer, now func() time.Time, newID func() string) *Vault {
-	return &Vault{s, sealer, now, newID}
+// ownKey is the one key of an account.
+type ownKey struct {
+	id  string
+	key secret.DataKey
+}
+
+// Store is what the vault asks of the database.
+type Store interface {
+	AddDataKey(ctx context.Context, k store.DataKey) (store.DataKey, error)
+	DataKey(ctx context.Context, id account.ID) (store.DataKey, error)
+	DataKeyByID(ctx context.Context, id account.ID, key string) (store.DataKey, error)
+	SealedFields(ctx context.Context, at store.Place, holder string) ([]store.SealedField, error)
+}
+
+// maxKeys bounds how many accounts' keys are remembered.
+const maxKeys = 10_000
+
+// New makes a vault over a store, with the key file that wraps its keys and
+// the key of its digests, which is equal on all nodes.
+func New(s Store, sealer *secret.Sealer, digestKey []byte, now func() time.Time, newID func() string) *Vault {
+	return &Vault{store: s, sealer: sealer, digestKey: digestKey, now: now, newID: newID, own: map[account.ID]ownKey{}}
 }
 
 // Sealed is what a decision has to write: new keys, and fields under them.
@@ -39,15 +70,18 @@ type Sealed struct {
 	Fields []store.SealedField
 }
 
-var errNotBuilt = errors.New("vault: not built yet")
-
 // Signup seals the parts of a new signup under a key of its own. It is empty
 // when there are no parts.
 func (v *Vault) Signup(ctx context.Context, at store.Place, signup string, parts []provider.Part) (Sealed, error) {
 	if len(parts) == 0 {
 		return Sealed{}, nil
 	}
-	return Sealed{}, errNotBuilt
+	record, key, err := v.newKey(at.Account, signup)
+	if err != nil {
+		return Sealed{}, err
+	}
+	fields, err := v.seal(key, record.ID, at, signup, parts)
+	return Sealed{Keys: []store.DataKey{record}, Fields: fields}, err
 }
 
 // Configuration seals the parts of a configuration under the account's key.
@@ -57,27 +91,189 @@ func (v *Vault) Configuration(ctx context.Context, at store.Place, parts []provi
 	if len(parts) == 0 {
 		return Sealed{}, nil
 	}
-	return Sealed{}, errNotBuilt
+	id, key, err := v.accountKey(ctx, at.Account)
+	if err != nil {
+		return Sealed{}, err
+	}
+	fields, err := v.seal(key, id, at, "", parts)
+	return Sealed{Fields: fields}, err
 }
 
 // Shown opens what the connection's own GET may show of its configuration in
 // force, the fields of the given version.
 func (v *Vault) Shown(ctx context.Context, at store.Place, version int64) ([]provider.Part, error) {
-	return nil, errNotBuilt
+	return v.open(ctx, at, "", func(f store.SealedField) bool { return f.Shown && f.Version == version })
+}
+
+// OpenSignup opens what was sealed of a signup, for the provider that it is
+// handed to. There is nothing once the person was erased.
+func (v *Vault) OpenSignup(ctx context.Context, at store.Place, signup string) ([]provider.Part, error) {
+	return v.open(ctx, at, signup, func(store.SealedField) bool { return true })
 }
 
 // Digest is a keyed digest of something that may be guessed, such as a body.
 // Each kind of thing has its own digests.
-func (v *Vault) Digest(kind string, data []byte) []byte { return nil }
+func (v *Vault) Digest(kind string, data []byte) []byte {
+	mac := hmac.New(sha256.New, v.digestKey)
+	mac.Write([]byte("vault/" + strconv.Itoa(len(kind)) + ":" + kind))
+	mac.Write(data)
+	return mac.Sum(nil)
+}
+
+// The purposes that sealed bytes are bound to, beside their place.
+const (
+	purposeField = "field"
+	purposeBody  = "inbox"
+)
 
 // SealBody seals the raw body of a received call; it returns the id of the key.
 func (v *Vault) SealBody(ctx context.Context, id account.ID, received string, body []byte) (key string, sealed []byte, err error) {
-	return "", nil, errNotBuilt
+	key, box, err := v.accountKey(ctx, id)
+	if err != nil {
+		return "", nil, err
+	}
+	sealed, err = box.Seal(body, purposeBody, string(id), received)
+	return key, sealed, err
 }
 
-// OpenBody opens it again.
+// OpenBody opens it again. It is Missing once the body was taken away.
 func (v *Vault) OpenBody(ctx context.Context, r store.Received) ([]byte, error) {
-	return nil, errNotBuilt
+	if len(r.Body) == 0 {
+		return nil, fault.Missing()
+	}
+	box, err := v.key(ctx, r.Account, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	body, err := box.Open(r.Body, purposeBody, string(r.Account), r.ID)
+	if err != nil {
+		return nil, fmt.Errorf("open the body of received call %s: %w", r.ID, err)
+	}
+	return body, nil
+}
+
+// seal seals parts for a holder of a connection.
+func (v *Vault) seal(key secret.DataKey, id string, at store.Place, holder string, parts []provider.Part) ([]store.SealedField, error) {
+	fields := make([]store.SealedField, 0, len(parts))
+	for _, part := range parts {
+		f := store.SealedField{
+			Account: at.Account, Provider: at.Provider, Holder: holder, Pointer: part.Pointer,
+			Class: string(part.Class), Shown: part.Shown, Key: id, CreatedAt: v.now(),
+		}
+		var err error
+		if f.Sealed, err = key.Seal([]byte(part.Value.Reveal()), placeOf(f)...); err != nil {
+			return nil, fmt.Errorf("seal %s: %w", part.Pointer, err)
+		}
+		fields = append(fields, f)
+	}
+	return fields, nil
+}
+
+// open opens the fields of a holder that are wanted.
+func (v *Vault) open(ctx context.Context, at store.Place, holder string, wanted func(store.SealedField) bool) ([]provider.Part, error) {
+	fields, err := v.store.SealedFields(ctx, at, holder)
+	if err != nil {
+		return nil, err
+	}
+	var parts []provider.Part
+	for _, f := range fields {
+		if !wanted(f) {
+			continue
+		}
+		part, err := v.openField(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+func (v *Vault) openField(ctx context.Context, f store.SealedField) (provider.Part, error) {
+	key, err := v.key(ctx, f.Account, f.Key)
+	if err != nil {
+		return provider.Part{}, err
+	}
+	plain, err := key.Open(f.Sealed, placeOf(f)...)
+	if err != nil {
+		return provider.Part{}, fmt.Errorf("open %s of %s/%s: %w", f.Pointer, f.Account, f.Provider, err)
+	}
+	return provider.Part{Pointer: f.Pointer, Class: provider.Class(f.Class), Value: secret.NewPlain(string(plain)), Shown: f.Shown}, nil
+}
+
+// placeOf is what a field is bound to. Its treatment is part of it: who writes
+// to the database can't make a member shown that never is.
+func placeOf(f store.SealedField) []string {
+	return []string{
+		purposeField, string(f.Account), f.Provider, f.Holder, f.Pointer, f.Class, strconv.FormatBool(f.Shown),
+	}
+}
+
+// newKey makes a key for an account or for one of its signups.
+func (v *Vault) newKey(id account.ID, subject string) (store.DataKey, secret.DataKey, error) {
+	record := store.DataKey{Account: id, ID: v.newID(), Subject: subject, CreatedAt: v.now()}
+	key, wrapped, err := v.sealer.NewDataKey(record.Context())
+	if err != nil {
+		return store.DataKey{}, secret.DataKey{}, fmt.Errorf("make a data key: %w", err)
+	}
+	record.Wrapped = wrapped
+	return record, key, nil
+}
+
+// accountKey is the account's own key, made on first need. Of two nodes that
+// make one, the second takes the key of the first.
+func (v *Vault) accountKey(ctx context.Context, id account.ID) (string, secret.DataKey, error) {
+	if known, ok := v.known(id); ok {
+		return known.id, known.key, nil
+	}
+	record, err := v.store.DataKey(ctx, id)
+	if f := new(fault.Fault); errors.As(err, &f) && f.Kind == fault.NotFound {
+		if record, _, err = v.newKey(id, ""); err == nil {
+			record, err = v.store.AddDataKey(ctx, record)
+		}
+	}
+	if err != nil {
+		return "", secret.DataKey{}, err
+	}
+	key, err := v.unwrap(record)
+	return record.ID, key, err
+}
+
+// key finds a key by its id.
+func (v *Vault) key(ctx context.Context, id account.ID, key string) (secret.DataKey, error) {
+	if known, ok := v.known(id); ok && known.id == key {
+		return known.key, nil
+	}
+	record, err := v.store.DataKeyByID(ctx, id, key)
+	if err != nil {
+		return secret.DataKey{}, err
+	}
+	return v.unwrap(record)
+}
+
+func (v *Vault) known(id account.ID) (ownKey, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	known, ok := v.own[id]
+	return known, ok
+}
+
+// unwrap opens a key, and remembers it when it is an account's own.
+func (v *Vault) unwrap(record store.DataKey) (secret.DataKey, error) {
+	key, err := v.sealer.OpenDataKey(record.Wrapped, record.Context())
+	if err != nil {
+		return key, fmt.Errorf("data key %s of %s: %w", record.ID, record.Account, err)
+	}
+	if record.Subject != "" {
+		return key, nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.own) >= maxKeys {
+		clear(v.own)
+	}
+	v.own[record.Account] = ownKey{record.ID, key}
+	return key, nil
 }
 
 // At gives the fields of a configuration the number of the event that brought
