@@ -31,7 +31,6 @@ import (
 type Deps struct {
 	Store     *store.Store
 	Access    *access.Access
-	Vault     *vault.Vault
 	Catalogue *provider.Catalogue
 	Desk      *gateway.Desk
 	Vault     *vault.Vault

@@ -89,11 +89,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-<<<<<<< HEAD
-	s.vault = vault.New(s.store, sealer, Now, api.NewID)
-=======
 	s.vault = vault.New(s.store, sealer, s.access.FingerprintKey(), Now, api.NewID)
->>>>>>> 836d29e (The vault seals members under a key of the account or of the person, each bound to its place)
 	handler, err := s.assemble(metrics)
 	if err != nil {
 		return nil, err
@@ -123,12 +119,8 @@ func (s *Server) assemble(metrics *telemetry.Metrics) (http.Handler, error) {
 	return gate.New(gate.Config{
 		Document: document,
 		Functions: api.Operations(api.Deps{
-<<<<<<< HEAD
 			Store: s.store, Access: s.access, Catalogue: s.Catalogue, Desk: gateway.New(s.gateways()),
 			Vault: s.vault, Due: s.due,
-=======
-			Store: s.store, Access: s.access, Vault: s.vault, Catalogue: s.Catalogue, Desk: gateway.New(s.gateways()),
->>>>>>> 836d29e (The vault seals members under a key of the account or of the person, each bound to its place)
 			Document: document, Pages: reference.New(document, s.cfg.PublicURL), PublicURL: s.cfg.PublicURL,
 			Serves: s.serves, Now: Now, Ready: s.ready, Metrics: metrics.Render, Log: s.cfg.Log,
 		}),

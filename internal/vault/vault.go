@@ -13,13 +13,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
-<<<<<<< HEAD
-	"slices"
-=======
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
->>>>>>> 836d29e (The vault seals members under a key of the account or of the person, each bound to its place)
 	"time"
 
 	"mooring/internal/account"
