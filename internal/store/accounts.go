@@ -5,13 +5,14 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"mooring/internal/account"
 	"mooring/internal/auth"
 	"mooring/internal/fault"
 )
 
-const accountColumns = `id, kind, owner, company, created_at, created_by`
+const accountColumns = `id, kind, owner, company, created_at, created_by, ahead`
 
 var (
 	accountSeen = reads(`SELECT ` + accountColumns + ` FROM account
@@ -25,7 +26,7 @@ var (
 
 	accountTaken = writes(`SELECT id FROM account WHERE id = $1`)
 
-	accountAdded = writes(`INSERT INTO account (` + accountColumns + `) VALUES ($1, $2, $3, $4, $5, $6)`)
+	accountAdded = writes(`INSERT INTO account (` + accountColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`)
 )
 
 // Account finds an account that the caller's covers or owns; Missing otherwise.
@@ -62,7 +63,7 @@ func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
 			}
 		}
 		if _, err := t.change(ctx, accountAdded, a.ID, a.Kind, named(string(a.Owner)), string(company),
-			micros(a.CreatedAt), a.CreatedBy); err != nil {
+			micros(a.CreatedAt), a.CreatedBy, a.Ahead.Microseconds()); err != nil {
 			return err
 		}
 		return t.moveEpoch(ctx)
@@ -84,17 +85,21 @@ func intoAccount(found **account.Account) func(row) error {
 	}
 }
 
-func scanAccount(r row) (account.Account, error) {
+// scanAccount reads the columns of accountColumns; after is what stands behind
+// them.
+func scanAccount(r row, after ...any) (account.Account, error) {
 	var (
+		ahead   int64
 		a       account.Account
 		owner   sql.NullString
 		company []byte
 		created sql.NullInt64
 	)
-	if err := r.Scan(&a.ID, &a.Kind, &owner, &company, &created, &a.CreatedBy); err != nil {
+	if err := r.Scan(append([]any{&a.ID, &a.Kind, &owner, &company, &created, &a.CreatedBy, &ahead}, after...)...); err != nil {
 		return a, err
 	}
 	a.Owner, a.CreatedAt = account.ID(owner.String), instant(created)
+	a.Ahead = time.Duration(ahead) * time.Microsecond
 	if err := json.Unmarshal(company, &a.Company); err != nil {
 		return a, fmt.Errorf("decode the company of account %s: %w", a.ID, err)
 	}

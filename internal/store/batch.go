@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -114,13 +115,16 @@ func (k keys) sorted() [][]any {
 
 // write stores what the decisions came to: each connection's row once.
 func (g *ground) write(ctx context.Context, t *tx, now time.Time) error {
-	var added, moves, signups, events [][]any
+	var added, moves, signups, movedSignups, events [][]any
 	for _, l := range g.changed() {
 		switch {
 		case l.stored == nil:
 			added = append(added, made(l.head))
 		case !sameHead(l.stored, l.head):
 			moves = append(moves, moved(l.head))
+		}
+		for _, i := range slices.Sorted(maps.Keys(l.moved)) {
+			movedSignups = append(movedSignups, movedSignup(l.place, l.signups[i]))
 		}
 		for _, s := range l.signups[l.oldSignups:] {
 			signups = append(signups, signupValues(l.place, s))
@@ -144,6 +148,7 @@ func (g *ground) write(ctx context.Context, t *tx, now time.Time) error {
 		{connectionAdded, added},
 		{connectionMoved, moves},
 		{signupAdded, signups},
+		{signupMoved, movedSignups},
 		{eventAdded, events},
 		{answerAdded, answers},
 	} {

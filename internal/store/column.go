@@ -57,6 +57,14 @@ func blob(b []byte) []byte {
 	return b
 }
 
+// nullable is bytes that are NULL when there are none.
+func nullable(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
 // isID says whether s is a UUID in its one canonical spelling. One engine
 // would refuse another spelling and the other would take it for another id.
 func isID(s string) bool {

@@ -14,7 +14,7 @@ import (
 const (
 	identityColumns = `account, provider`
 	// historyColumns move with the history, the others stay as they were made.
-	historyColumns    = `schema, status, configuration, metadata, updated_at, last_seq, last_event_at, occurred_at, last_signup, history`
+	historyColumns    = `schema, status, configuration, metadata, updated_at, last_seq, last_event_at, occurred_at, last_signup, history, configured_seq`
 	connectionColumns = identityColumns + `, created_at, created_by, ` + historyColumns
 )
 
@@ -34,22 +34,24 @@ var (
 
 	connectionAdded = batches(
 		`INSERT INTO connection (`+connectionColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		`INSERT INTO connection (`+connectionColumns+`)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-			$8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[])`)
+			$8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[])`)
 
 	connectionMoved = batches(
 		`UPDATE connection SET schema = $3, status = $4, configuration = $5, metadata = $6, updated_at = $7,
-			last_seq = $8, last_event_at = $9, occurred_at = $10, last_signup = $11, history = $12
+			last_seq = $8, last_event_at = $9, occurred_at = $10, last_signup = $11, history = $12,
+			configured_seq = $13
 		WHERE account = $1 AND provider = $2`,
 		`UPDATE connection AS c SET schema = u.schema, status = u.status, configuration = u.configuration,
 			metadata = u.metadata, updated_at = u.updated_at, last_seq = u.last_seq, last_event_at = u.last_event_at,
-			occurred_at = u.occurred_at, last_signup = u.last_signup, history = u.history
+			occurred_at = u.occurred_at, last_signup = u.last_signup, history = u.history,
+			configured_seq = u.configured_seq
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-			$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
+			$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
 			AS u (account, provider, schema, status, configuration, metadata, updated_at, last_seq, last_event_at,
-				occurred_at, last_signup, history)
+				occurred_at, last_signup, history, configured_seq)
 		WHERE c.account = u.account AND c.provider = u.provider`)
 )
 
@@ -115,6 +117,7 @@ func history(c *connection.Connection) []any {
 	return []any{
 		c.Schema, string(c.Status), document(c.Configuration), document(c.Metadata), micros(c.UpdatedAt),
 		c.LastSeq, micros(c.LastEventAt), micros(c.OccurredAt), c.LastSignup, c.History,
+		c.ConfiguredSeq,
 	}
 }
 
@@ -136,6 +139,7 @@ func scanConnection(r row, after ...any) (*connection.Connection, error) {
 	err := r.Scan(append([]any{
 		&c.Account, &c.Provider, &created, &c.CreatedBy, &c.Schema, &c.Status, &c.Configuration,
 		&c.Metadata, &updated, &c.LastSeq, &last, &occurredAt, &c.LastSignup, &c.History,
+		&c.ConfiguredSeq,
 	}, after...)...)
 	c.CreatedAt, c.UpdatedAt = instant(created), instant(updated)
 	c.LastEventAt, c.OccurredAt = instant(last), instant(occurredAt)
@@ -148,5 +152,6 @@ func sameHead(a, b *connection.Connection) bool {
 		bytes.Equal(a.Configuration, b.Configuration) && (a.Configuration == nil) == (b.Configuration == nil) &&
 		bytes.Equal(a.Metadata, b.Metadata) && (a.Metadata == nil) == (b.Metadata == nil) &&
 		a.UpdatedAt.Equal(b.UpdatedAt) && a.LastSeq == b.LastSeq && a.LastEventAt.Equal(b.LastEventAt) &&
-		a.OccurredAt.Equal(b.OccurredAt) && a.LastSignup == b.LastSignup && a.History == b.History
+		a.OccurredAt.Equal(b.OccurredAt) && a.LastSignup == b.LastSignup && a.History == b.History &&
+		a.ConfiguredSeq == b.ConfiguredSeq
 }

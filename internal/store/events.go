@@ -10,7 +10,7 @@ import (
 )
 
 const eventColumns = `seq, id, status, name, description, metadata, created_at, created_by,
-	external_id, occurred_at, stale, reason`
+	external_id, occurred_at, stale, reason, signup, code, provider_code`
 
 var (
 	eventsAfter = reads(`SELECT ` + eventColumns + ` FROM event
@@ -35,14 +35,15 @@ var (
 
 	eventAdded = batches(
 		`INSERT INTO event (account, provider, `+eventColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		`INSERT INTO event (account, provider, `+eventColumns+`)
 		SELECT account, provider, seq, id::uuid, status, name, description, metadata, created_at, created_by,
-			external_id, occurred_at, stale, reason
+			external_id, occurred_at, stale, reason, signup, code, provider_code
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::boolean[], $14::text[])
+			$9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::boolean[], $14::text[],
+			$15::bigint[], $16::text[], $17::text[])
 			AS u (account, provider, seq, id, status, name, description, metadata, created_at, created_by,
-				external_id, occurred_at, stale, reason)`)
+				external_id, occurred_at, stale, reason, signup, code, provider_code)`)
 )
 
 // Events lists at most limit events of a connection with numbers above after,
@@ -66,6 +67,7 @@ func eventValues(p place, e connection.Event) []any {
 	return []any{
 		string(p.account), p.provider, e.Seq, e.ID, string(e.Status), e.Name, optional(e.Description), document(e.Metadata),
 		micros(e.CreatedAt), e.CreatedBy, named(e.ExternalID), micros(e.OccurredAt), e.Stale, named(e.Reason),
+		e.Signup, named(e.Code), named(e.ProviderCode),
 	}
 }
 
@@ -75,14 +77,16 @@ func scanEvent(r row, before ...any) (connection.Event, error) {
 		e                 connection.Event
 		description       sql.NullString
 		external, reason  sql.NullString
+		code, passed      sql.NullString
 		created, occurred sql.NullInt64
 	)
 	err := r.Scan(append(before, &e.Seq, &e.ID, &e.Status, &e.Name, &description, &e.Metadata, &created, &e.CreatedBy,
-		&external, &occurred, &e.Stale, &reason)...)
+		&external, &occurred, &e.Stale, &reason, &e.Signup, &code, &passed)...)
 	if description.Valid {
 		e.Description = &description.String
 	}
 	e.CreatedAt, e.OccurredAt = instant(created), instant(occurred)
 	e.ExternalID, e.Reason = external.String, reason.String
+	e.Code, e.ProviderCode = code.String, passed.String
 	return e, err
 }

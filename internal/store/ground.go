@@ -32,19 +32,6 @@ type actor struct {
 	account account.ID
 }
 
-// line is one connection as the batch sees it: what is stored, and what the
-// changes so far made of it.
-type line struct {
-	place
-	stored  *connection.Connection // nil when there is none
-	head    *connection.Connection // nil when there is none yet; without signups and events
-	signups []connection.Signup    // what the batch added, after the stored ones if some change asked for them
-	events  []connection.Event     // likewise
-
-	oldSignups, oldEvents int // how many of them were stored before
-	external              map[string]connection.Event
-}
-
 func newGround(log *slog.Logger) *ground {
 	return &ground{
 		log:      log,
@@ -189,98 +176,4 @@ func (g *ground) run(decide func(Found) (Decision, error), f Found) (d Decision,
 		}
 	}()
 	return decide(f)
-}
-
-// found is the copy that a decision gets.
-func (l *line) found(acc account.Account, c Change) Found {
-	f := Found{Account: acc}
-	if e, ok := l.external[c.ExternalID]; ok && c.ExternalID != "" {
-		f.Duplicate = &e
-	}
-	switch {
-	case l.head == nil:
-	case c.Whole:
-		f.Connection = clone(l.head, l.signups, l.events)
-	default:
-		f.Connection = clone(l.head, nil, nil)
-	}
-	return f
-}
-
-// take makes a decision the new state of the connection, after checking that
-// it only adds to the history.
-func (l *line) take(c Change, decided *connection.Connection) error {
-	if decided == nil {
-		return nil
-	}
-	if decided.Account != l.account || decided.Provider != l.provider {
-		return errors.New("a decision returned another connection")
-	}
-	var seq, signup int64
-	if l.head != nil {
-		seq, signup = l.head.LastSeq, l.head.LastSignup
-	}
-	events, err := l.newEvents(c, decided, seq)
-	if err != nil {
-		return err
-	}
-	signups, err := newSignups(decided, signup)
-	if err != nil {
-		return err
-	}
-	for _, e := range events {
-		if e.ExternalID != "" {
-			l.external[e.ExternalID] = e
-		}
-	}
-	l.events, l.signups = append(l.events, events...), append(l.signups, signups...)
-	l.head = clone(decided, nil, nil)
-	return nil
-}
-
-// newEvents are the events that a decision added after number last. Their
-// numbers must be dense, and an external id must be the one asked for: only
-// that one is known to be free.
-func (l *line) newEvents(c Change, decided *connection.Connection, last int64) ([]connection.Event, error) {
-	var added []connection.Event
-	for _, e := range decided.Events {
-		if e.Seq <= last && len(added) == 0 {
-			continue
-		}
-		if e.Seq != last+1+int64(len(added)) {
-			return nil, errors.New("a decision numbered its events with gaps")
-		}
-		if !isID(e.ID) {
-			return nil, errors.New("a decision made an event whose id is not a UUID in lower case")
-		}
-		if _, taken := l.external[e.ExternalID]; e.ExternalID != "" && (taken || e.ExternalID != c.ExternalID) {
-			return nil, errors.New("a decision used an external id that it did not ask for, or that is taken")
-		}
-		added = append(added, e)
-	}
-	if decided.LastSeq != last+int64(len(added)) {
-		return nil, errors.New("a decision's last event number is not that of its newest event")
-	}
-	return added, nil
-}
-
-// newSignups are the signups that a decision added after number last.
-func newSignups(decided *connection.Connection, last int64) ([]connection.Signup, error) {
-	var added []connection.Signup
-	for _, s := range decided.Signups {
-		if s.Seq <= last && len(added) == 0 {
-			continue
-		}
-		if s.Seq != last+1+int64(len(added)) {
-			return nil, errors.New("a decision numbered its signups with gaps")
-		}
-		if !isID(s.ID) {
-			return nil, errors.New("a decision made a signup whose id is not a UUID in lower case")
-		}
-		added = append(added, s)
-	}
-	if decided.LastSignup != last+int64(len(added)) {
-		return nil, errors.New("a decision's last signup number is not that of its newest signup")
-	}
-	return added, nil
 }

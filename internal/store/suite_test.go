@@ -57,6 +57,7 @@ func suite(t *testing.T, d door) {
 		"the store says that it is ready":                          testPing,
 		"status and events are read at one moment":                 testSnapshot,
 		"a batch of many connections lands whole":                  testManyConnections,
+		"a decision changes what it may of a stored signup":        testChangedSignup,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, d) })
 	}
@@ -68,12 +69,14 @@ func testRoundTrip(t *testing.T, d door) {
 	in := connection.NewEvent{
 		Status: connection.Enabled, Name: "approved", Description: &description,
 		Metadata: []byte(`{"a":1}`), ExternalID: "e-1", OccurredAt: noon.Add(-time.Hour), Reason: "by hand",
+		Signup: 1, Code: "under_review", ProviderCode: "x-17",
 	}
 	change := posting(in)
 	decide := change.Decide
 	change.Decide = func(f Found) (Decision, error) {
 		f.Connection.Configuration = []byte(`{"id":"m"}`)
 		f.Connection.Metadata = []byte(`{}`)
+		f.Connection.ConfiguredSeq = 2
 		return decide(f)
 	}
 	mustChange(t, s, change)
@@ -86,7 +89,7 @@ func testRoundTrip(t *testing.T, d door) {
 		Account: merchantID, Provider: "vipps", Schema: 3, Status: connection.Enabled,
 		Configuration: []byte(`{"id":"m"}`), Metadata: []byte(`{}`),
 		CreatedAt: noon, CreatedBy: merchant.Client, UpdatedAt: noon,
-		LastSeq: 2, LastEventAt: noon, OccurredAt: noon.Add(-time.Hour), LastSignup: 1, History: 49,
+		LastSeq: 2, LastEventAt: noon, OccurredAt: noon.Add(-time.Hour), LastSignup: 1, History: 53, ConfiguredSeq: 2,
 		Signups: []connection.Signup{{
 			Seq: 1, ID: got.Signups[0].ID, Key: "1", Data: []byte(`{"case_id":"x"}`), Token: got.Signups[0].Token,
 			Schema: 3, CreatedAt: noon, CreatedBy: merchant.Client, ExpiresAt: noon.Add(connection.SignupLife),
@@ -100,6 +103,7 @@ func testRoundTrip(t *testing.T, d door) {
 				Seq: 2, ID: got.Events[1].ID, Status: connection.Enabled, Name: "approved", Description: &description,
 				Metadata: []byte(`{"a":1}`), CreatedAt: noon, CreatedBy: partner.Client,
 				ExternalID: "e-1", OccurredAt: noon.Add(-time.Hour), Reason: "by hand",
+				Signup: 1, Code: "under_review", ProviderCode: "x-17",
 			},
 		},
 	}
