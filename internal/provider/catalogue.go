@@ -104,5 +104,5 @@ func (l *loader) claim(f file, d *document) {
 	}
 }
 
-// methods are the HTTP methods that a file may have operations for.
-var methods = []string{"get", "post", "put"}
+// methods are what a file may have operations for.
+var methods = []string{"get", "post", "put", "callback"}

@@ -28,7 +28,7 @@ func check(f file, d *document) {
 	checkView(f, d)
 	checkSchemaExamples(f, d)
 	checkExamples(f, d)
-	checkSimulator(f, d)
+	checkAnswers(f, d)
 }
 
 // brokenRules lists the rules of a schema of the file that a value breaks. The
@@ -53,7 +53,9 @@ func checkVersions(f file, d *document) {
 		}
 		if v.Request != nil {
 			checkSchema(d, at+"/request", v.Request)
-			checkNoSecrets(d, at+"/request", v.Request)
+		}
+		if v.Callback != nil {
+			checkSchema(d, at+"/callback", v.Callback)
 		}
 		if v.Configuration != nil {
 			checkSchema(d, at+"/configuration", v.Configuration)
@@ -92,19 +94,14 @@ func checkSchema(d *document, at string, whole map[string]any) {
 	})
 }
 
-// checkNoSecrets keeps secrets out of signups, which are shown as they came.
-func checkNoSecrets(d *document, at string, whole map[string]any) {
-	eachSchema(at, whole, func(at string, schema map[string]any) {
-		if schema["writeOnly"] != nil {
-			d.refuse(at+"/writeOnly", "a signup is shown as it was sent, so it can't have a member that is never shown")
-		}
-	})
-}
-
 // checkModel holds the ways to sign up against what the requests have.
 func checkModel(f file, d *document) {
 	many, body := f.Signup.Model == "many", f.current().Request != nil
-	_, restart := f.Operations["put"]
+	put, hasPut := f.Operations["put"]
+	restart := hasPut && put.Role != "signup"
+	if _, post := f.Operations["post"]; post == (hasPut && !restart) {
+		d.refuse("/operations", "signups are taken by a post, or by a put with the role signup, and not by both")
+	}
 	if many && f.Signup.Key == nil {
 		d.refuse("/signup", "the model many needs a key")
 	}
@@ -236,32 +233,34 @@ func quoted(places []string) string {
 	return strings.Join(words, ", ")
 }
 
-// checkSimulator makes sure that a simulated answer is one that can be stored
-// and shown.
-func checkSimulator(f file, d *document) {
-	if f.Simulator == nil {
-		return
+// checkAnswers makes sure that what a simulated provider says when it is asked
+// can be stored and shown.
+func checkAnswers(f file, d *document) {
+	for _, name := range slices.Sorted(maps.Keys(f.Scenarios)) {
+		if answer := f.Scenarios[name].Answer; answer != nil {
+			checkOutcome(f, d, pointerTo("scenarios", name, "answer"), *answer)
+		}
 	}
-	if !f.Operations["get"].Sync {
-		d.refuse("/simulator", "nobody asks a simulator unless operations.get has sync")
+}
+
+func checkOutcome(f file, d *document, at string, o outcome) {
+	if _, known := f.Events[o.Event]; !known {
+		d.refuse(at+"/event", "%q is not among the events", o.Event)
 	}
-	if _, known := f.Events[f.Simulator.Event]; !known {
-		d.refuse("/simulator/event", "%q is not among the events", f.Simulator.Event)
-	}
-	if f.Simulator.Configuration == nil {
+	if o.Configuration == nil {
 		return
 	}
 	configuration := f.current().Configuration
 	if configuration == nil {
-		d.refuse("/simulator/configuration", "version %d has no configuration", f.Schema)
+		d.refuse(at+"/configuration", "version %d has no configuration", f.Schema)
 		return
 	}
 	schemaAt := pointerTo("versions", fmt.Sprint(f.Schema), "configuration")
-	for _, v := range brokenRules(d, schemaAt, configuration, f.Simulator.Configuration) {
-		d.refuse("/simulator/configuration"+v.pointer, "the configuration's schema refuses it: %s", v.reason)
+	for _, v := range brokenRules(d, schemaAt, configuration, o.Configuration) {
+		d.refuse(at+"/configuration"+v.pointer, "the configuration's schema refuses it: %s", v.reason)
 	}
-	for _, pointer := range undeclared(shown(configuration), f.Simulator.Configuration, "") {
-		d.refuse("/simulator/configuration"+pointer, "not a member of the configuration that is shown")
+	for _, pointer := range undeclared(configuration, o.Configuration, "") {
+		d.refuse(at+"/configuration"+pointer, "not a member of the configuration")
 	}
 }
 

@@ -13,6 +13,7 @@ const base = "/v1/accounts/{aid}/management/settings/connections/"
 // their argument.
 const (
 	functionSignup  = "connection.signup"
+	functionWhole   = "connection.signup.whole" // for requests that are the signup itself
 	functionRestart = "connection.restart"
 	functionRead    = "connection.read"
 )
@@ -38,12 +39,16 @@ func (p *Provider) path() string {
 }
 
 func (p *Provider) operations() map[string]any {
-	item := map[string]any{
-		"post": p.write("post", functionSignup, p.signupText()),
-		"get":  p.read(),
-	}
-	if _, ok := p.file.Operations["put"]; ok {
-		item["put"] = p.write("put", functionRestart, restartText)
+	item := map[string]any{"get": p.read()}
+	for _, method := range []string{"post", "put"} {
+		if _, ok := p.file.Operations[method]; !ok {
+			continue
+		}
+		if method == p.file.signups() {
+			item[method] = p.signup(method)
+		} else {
+			item[method] = p.write(method, functionRestart, restartText)
+		}
 	}
 	return item
 }
@@ -73,18 +78,28 @@ func (p *Provider) write(method, function, text string) map[string]any {
 	o := p.operation(method, function, text, "write:accounts", []any{
 		ref("parameters", "IdempotencyKey"), ref("parameters", "Prefer"),
 	})
-	if method == "post" && p.Signup.Body {
+	success := p.success("The whole connection, with the signup.", "IdempotentReplayed")
+	success["content"] = p.content(map[string]any{"received": p.pendingExample()})
+	o["responses"] = responses(success, answers)
+	return o
+}
+
+// signup is the operation that takes signups.
+func (p *Provider) signup(method string) map[string]any {
+	function, schema := functionSignup, "SignupRequest"
+	if p.Signup.Whole {
+		function, schema = functionWhole, "Signup"
+	}
+	o := p.write(method, function, p.signupText())
+	if p.Signup.Body {
 		o["requestBody"] = map[string]any{
 			"required": true,
 			"content": map[string]any{"application/json": map[string]any{
-				"schema":   ref("schemas", p.file.Prefix+"SignupRequest"),
+				"schema":   ref("schemas", p.file.Prefix+schema),
 				"examples": p.requestExamples(),
 			}},
 		}
 	}
-	success := p.success("The whole connection, with the signup.", "IdempotentReplayed")
-	success["content"] = p.content(map[string]any{"received": p.pendingExample()})
-	o["responses"] = responses(success, answers)
 	return o
 }
 
@@ -93,24 +108,30 @@ func (p *Provider) read() map[string]any {
 	var headers []string
 	text := readText
 	if p.Sync {
-		parameters = append(parameters, map[string]any{
-			"name": "sync", "in": "query",
-			"description": "Asks the provider for the status first, unless it is empty, `false` or `0`.",
-			"schema":      map[string]any{"type": "string"},
-			"example":     "true",
-		})
+		parameters = append(parameters, p.syncParameter())
 		headers = append(headers, "MooringSync")
 		text = paragraphs(text, syncText)
 	}
 	o := p.operation("get", functionRead, text, "read:accounts", parameters)
 	success := p.success("The whole connection.", headers...)
 	shown := map[string]any{"pending": p.pendingExample()}
-	if p.file.Simulator != nil {
-		shown[p.file.Simulator.Status] = p.answeredExample()
+	if answer := p.Scenarios["happy"].Answer; answer != nil {
+		shown[answer.Status] = p.answeredExample(*answer)
 	}
 	success["content"] = p.content(shown)
 	o["responses"] = responses(success, []string{"400", "401", "403", "404", "405", "500", "503"})
 	return o
+}
+
+func (p *Provider) syncParameter() map[string]any {
+	text := "Asks the provider for the status first, unless it is empty, `false` or `0`."
+	parameter := map[string]any{"name": "sync", "in": "query", "schema": map[string]any{"type": "string"}, "example": "true"}
+	if p.file.Operations["get"].Sync == "extension" {
+		parameter["x-mooring-extension"] = true
+		text += " The documented API has this parameter with other providers; here it is an extension of ours."
+	}
+	parameter["description"] = text
+	return parameter
 }
 
 // pathParameters are the account and what the file adds.

@@ -189,13 +189,9 @@ func TestTheWordsOfAFileAreThoseOfTheDomain(t *testing.T) {
 		t.Error("a file explains another event than the one that a signup records")
 	}
 	var schema struct {
-		Properties struct {
-			Simulator struct {
-				Properties struct {
-					Status struct{ Enum []connection.Status }
-				}
-			}
-		}
+		Defs struct {
+			Status struct{ Enum []connection.Status }
+		} `yaml:"$defs"`
 	}
 	text, err := os.ReadFile("file.schema.yaml")
 	if err != nil {
@@ -204,7 +200,7 @@ func TestTheWordsOfAFileAreThoseOfTheDomain(t *testing.T) {
 	if err := yaml.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(connection.Statuses, schema.Properties.Simulator.Properties.Status.Enum); diff != "" {
+	if diff := cmp.Diff(connection.Statuses, schema.Defs.Status.Enum); diff != "" {
 		t.Error(diff)
 	}
 }

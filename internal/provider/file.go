@@ -24,8 +24,12 @@ type file struct {
 	Operations    map[string]operation `json:"operations"`
 	Versions      map[string]version   `json:"versions"`
 	Signup        signup               `json:"signup"`
-	Events        map[string]string    `json:"events"`
-	Simulator     *simulated           `json:"simulator"`
+	Callback      *completed           `json:"callback"`
+	Certificates  []certificate        `json:"certificates"`
+	Events        map[string]event     `json:"events"`
+	Scenarios     map[string]scenario  `json:"scenarios"`
+	Magic         magic                `json:"magic"`
+	Batch         *batch               `json:"batch"`
 	Examples      examples             `json:"examples"`
 }
 
@@ -36,21 +40,27 @@ type pathParameter struct {
 }
 
 type operation struct {
-	ID         string `json:"id"`
-	Evidence   string `json:"evidence"`
-	Summary    string `json:"summary"`
-	Deprecated string `json:"deprecated"`
-	Sync       bool   `json:"sync"`
+	ID         string   `json:"id"`
+	Evidence   string   `json:"evidence"`
+	Summary    string   `json:"summary"`
+	Deprecated string   `json:"deprecated"`
+	Role       string   `json:"role"`
+	Body       string   `json:"body"`
+	Sync       string   `json:"sync"`
+	Success    int      `json:"success"`
+	Scopes     []string `json:"scopes"`
 }
 
 type version struct {
 	Request       map[string]any `json:"request"`
+	Callback      map[string]any `json:"callback"`
 	Configuration map[string]any `json:"configuration"`
 }
 
 type signup struct {
 	Model             string   `json:"model"`
 	Key               []string `json:"key"`
+	Rule              Rule     `json:"rule"`
 	NeedsOrganization bool     `json:"needs_organization"`
 	View              struct {
 		Data      string            `json:"data"`
@@ -59,15 +69,55 @@ type signup struct {
 	} `json:"view"`
 }
 
-type simulated struct {
-	Status        string         `json:"status"`
-	Event         string         `json:"event"`
-	Configuration map[string]any `json:"configuration"`
+// completed is what the documented call back brings about.
+type completed struct {
+	Event  string            `json:"event"`
+	Status string            `json:"status"`
+	Map    map[string]rename `json:"map"`
+	Keep   []string          `json:"keep"`
+}
+
+// rename says where a member goes, and where the members of its items go.
+type rename struct {
+	To    string
+	Items map[string]string
+}
+
+// UnmarshalJSON reads the short form, which is the new name alone, too.
+func (r *rename) UnmarshalJSON(text []byte) error {
+	if text[0] == '"' {
+		return json.Unmarshal(text, &r.To)
+	}
+	var long struct {
+		To    string            `json:"to"`
+		Items map[string]string `json:"items"`
+	}
+	err := json.Unmarshal(text, &long)
+	r.To, r.Items = long.To, long.Items
+	return err
+}
+
+type certificate struct {
+	Member     string `json:"member"`
+	Passphrase string `json:"passphrase"`
+}
+
+type event struct {
+	Status  string            `json:"status"`
+	Turn    string            `json:"turn"`
+	Wait    string            `json:"wait"`
+	Reason  string            `json:"reason"`
+	Meaning map[string]string `json:"meaning"`
+	Next    map[string]string `json:"next"`
 }
 
 type examples struct {
-	Valid   []example `json:"valid"`
-	Invalid []example `json:"invalid"`
+	Valid    []example `json:"valid"`
+	Invalid  []example `json:"invalid"`
+	Callback struct {
+		Valid   []callbackExample `json:"valid"`
+		Invalid []callbackExample `json:"invalid"`
+	} `json:"callback"`
 }
 
 type example struct {
@@ -76,40 +126,68 @@ type example struct {
 	Wrong   string `json:"wrong"`
 }
 
+type callbackExample struct {
+	Summary string `json:"summary"`
+	Body    any    `json:"body"`
+	Wrong   string `json:"wrong"`
+}
+
 // current is the version that new signups are stored with.
 func (f file) current() version { return f.Versions[fmt.Sprint(f.Schema)] }
 
+// signups is the HTTP method that takes signups.
+func (f file) signups() string {
+	if f.Operations["put"].Role == "signup" {
+		return "put"
+	}
+	return "post"
+}
+
 // provider is what the rest of the program gets to see of the file.
 func (f file) provider() *Provider {
+	v := f.current()
 	p := &Provider{
 		Slug: f.Slug, Title: f.Title, Aliases: f.Aliases, Schema: f.Schema,
-		PartnerEvents: f.PartnerEvents, Sync: f.Operations["get"].Sync,
+		PartnerEvents: f.PartnerEvents, Sync: f.Operations["get"].Sync != "",
 		Signup: Signup{
-			Many: f.Signup.Model == "many", Key: f.Signup.Key, UUIDs: f.uuids(), Body: f.current().Request != nil,
-			NeedsOrganization: f.Signup.NeedsOrganization, View: View(f.Signup.View),
+			Many: f.Signup.Model == "many", Key: f.Signup.Key, UUIDs: f.uuids(),
+			Body: v.Request != nil, Whole: f.Operations[f.signups()].Body == "whole",
+			NeedsOrganization: f.Signup.NeedsOrganization, Rule: f.rule(), View: View(f.Signup.View),
 		},
-		Events:  f.known(),
+		Callback: f.callback(), Events: f.known(), Scenarios: f.scenarios(), Magic: Magic(f.Magic), Batch: f.batch(),
 		example: []byte(`{}`),
 		file:    f,
+	}
+	for _, c := range f.Certificates {
+		p.Certificates = append(p.Certificates, Certificate(c))
 	}
 	if p.Signup.Body {
 		p.example = canonical(f.Examples.Valid[0].Signup)
 	}
-	p.Scenarios = map[string]Scenario{"happy": {}}
-	if f.Simulator != nil {
-		answer := &Report{Status: f.Simulator.Status, Event: f.Simulator.Event}
-		if f.Simulator.Configuration != nil {
-			answer.Configuration = canonical(f.Simulator.Configuration)
-		}
-		p.Scenarios["happy"] = Scenario{Answer: answer}
-	}
 	return p
+}
+
+func (f file) rule() Rule {
+	if f.Signup.Rule == "" {
+		return LastEvent
+	}
+	return f.Signup.Rule
+}
+
+func (f file) callback() *Callback {
+	o, ok := f.Operations["callback"]
+	if !ok {
+		return nil
+	}
+	return &Callback{Operation: o.ID, Status: o.Success, Event: f.Callback.Event, To: f.Callback.Status}
 }
 
 func (f file) known() map[string]Known {
 	all := map[string]Known{}
-	for name, text := range f.Events {
-		all[name] = Known{Meaning: map[string]string{"en": text}}
+	for name, e := range f.Events {
+		all[name] = Known{
+			Status: e.Status, Turn: e.Turn, Wait: duration(e.Wait), Reason: e.Reason, Meaning: e.Meaning, Next: e.Next,
+		}
 	}
 	return all
 }
@@ -141,6 +219,15 @@ func canonical(value any) []byte {
 		panic(fmt.Sprintf("provider: a value that was written cannot be read: %v", err))
 	}
 	return spelling
+}
+
+// plainObject reads a JSON object as the plain value that it was; nil stays nil.
+func plainObject(text []byte) map[string]any {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var object map[string]any
+	_ = decoder.Decode(&object) // it is {} at worst: nothing but objects come here
+	return object
 }
 
 //go:embed file.schema.yaml

@@ -52,13 +52,14 @@ func TestAFileSaysAllThatTheProgramKnows(t *testing.T) {
 		Slug: "acme", Title: "Acme Pay", Aliases: []string{"acme.card"}, Schema: 2, PartnerEvents: true, Sync: true,
 		Signup: provider.Signup{
 			Many: true, Key: []string{"case_id", "store_id"}, UUIDs: []string{"case_id"}, Body: true, NeedsOrganization: true,
+			Rule: provider.LastEvent,
 			View: provider.View{Data: "data", Members: []string{"created_at", "callback_at"}, Constants: map[string]string{"type": "direct"}},
 		},
 		Events: map[string]provider.Known{
-			"signup_received": {Meaning: map[string]string{"en": "The application was received."}},
-			"enrolled":        {Meaning: map[string]string{"en": "Acme has taken the merchant on."}},
+			"signup_received": {Status: "pending", Turn: "provider", Meaning: map[string]string{"en": "The application was received."}},
+			"enrolled":        {Status: "enabled", Meaning: map[string]string{"en": "Acme has taken the merchant on."}},
 		},
-		Scenarios: map[string]provider.Scenario{"happy": {Answer: &provider.Report{Status: "enabled", Event: "enrolled"}}},
+		Scenarios: map[string]provider.Scenario{"happy": {Summary: "The provider takes the merchant on.", Answer: &provider.Report{Status: "enabled", Event: "enrolled"}}},
 	}
 	exported := cmp.FilterPath(func(p cmp.Path) bool {
 		field, ok := p.Last().(cmp.StructField)

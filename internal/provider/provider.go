@@ -1,6 +1,6 @@
 // Package provider turns the files in providers/ into a catalogue: what each
 // provider's signup looks like, which operations it has, how its answers are
-// shown, and what its simulator does.
+// shown, what of it is secret, and how its simulator behaves.
 //
 // It promises that a file it loaded is whole: schemas compile, examples hold,
 // names are free. A bad file is refused with file, line and reason. It must
@@ -38,7 +38,8 @@ type Signup struct {
 	Many              bool     // many signups, unique by Key; else one that a new one replaces
 	Key               []string // members of the request that make a signup unique
 	UUIDs             []string // those of Key whose case means nothing
-	Body              bool     // whether the request has a body with a "signup" member
+	Body              bool     // whether the request has a body
+	Whole             bool     // whether the body is the signup itself; else it has a member "signup"
 	NeedsOrganization bool     // whether the company's organization_number must be set first
 	Rule              Rule     // how the status of one signup becomes the connection's
 	View              View

@@ -24,9 +24,11 @@ var sampleEvents = []string{"01990f29-1a00-7c31-8a40-3f0e9c1b2a55", "01990f33-7b
 func (p *Provider) requestExamples() map[string]any {
 	all := map[string]any{}
 	for i, e := range p.file.Examples.Valid {
-		all["signup"+strconv.Itoa(i+1)] = map[string]any{
-			"summary": e.Summary, "value": map[string]any{"signup": e.Signup},
+		value := e.Signup
+		if !p.Signup.Whole {
+			value = map[string]any{"signup": e.Signup}
 		}
+		all["signup"+strconv.Itoa(i+1)] = map[string]any{"summary": e.Summary, "value": value}
 	}
 	return all
 }
@@ -40,16 +42,15 @@ func (p *Provider) pendingExample() map[string]any {
 	}
 }
 
-// answeredExample is that connection once the simulator has answered.
-func (p *Provider) answeredExample() map[string]any {
-	answer := p.file.Simulator
+// answeredExample is that connection once the provider has answered.
+func (p *Provider) answeredExample(answer Report) map[string]any {
 	events := []any{
 		sampleEvent(0, "pending", signupReceived, sampleTime),
 		sampleEvent(1, answer.Status, answer.Event, sampleLater),
 	}
 	return map[string]any{
 		"summary": "The provider has answered",
-		"value":   p.sampleConnection(answer.Status, sampleLater, events, answer.Configuration),
+		"value":   p.sampleConnection(answer.Status, sampleLater, events, plainObject(answer.Configuration)),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -212,4 +213,14 @@ func atMost(schema map[string]any, lower, upper string) bool {
 	l, _ := low.Float64()
 	h, _ := high.Float64()
 	return l <= h
+}
+
+// wholeNumber reads a plain value that is one.
+func wholeNumber(value any) (int, bool) {
+	n, ok := value.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	i, err := strconv.Atoi(n.String())
+	return i, err == nil
 }

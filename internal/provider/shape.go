@@ -40,6 +40,8 @@ func (p *Provider) schemas() map[string]any {
 	all := map[string]any{p.file.Prefix + "Connection": p.connectionSchema()}
 	if p.Signup.Body {
 		all[p.file.Prefix+"Signup"] = p.file.current().Request
+	}
+	if p.Signup.Body && !p.Signup.Whole {
 		all[p.file.Prefix+"SignupRequest"] = map[string]any{
 			"type":        "object",
 			"description": "A signup with " + p.Title + ".",
