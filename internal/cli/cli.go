@@ -80,7 +80,7 @@ func Run(ctx context.Context, args []string, stdio Stdio) int {
 func meant(err error) string {
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
 		if node := parse.Context.Selected(); node != nil {
-			return "mooring " + node.Name
+			return node.FullPath()
 		}
 	}
 	return "mooring"

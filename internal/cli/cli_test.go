@@ -29,14 +29,14 @@ func TestEveryCommandHasHelpWithTwoExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, command := range parser.Model.Leaves(true) {
-		code, out, errs := run(t, command.Name, "--help")
+		code, out, errs := run(t, append(strings.Fields(words(command)), "--help")...)
 		_, examples, _ := strings.Cut(out, "Examples:\n")
-		if code != exitDone || errs != "" || strings.Count(examples, "mooring "+command.Name) < 2 {
-			t.Errorf("mooring %s --help: exit %d, %q\n%s", command.Name, code, errs, out)
+		if code != exitDone || errs != "" || strings.Count(examples, command.FullPath()) < 2 {
+			t.Errorf("%s --help: exit %d, %q\n%s", command.FullPath(), code, errs, out)
 		}
 		for _, flag := range command.Flags {
 			if flag.Help == "" {
-				t.Errorf("mooring %s --%s has no help", command.Name, flag.Name)
+				t.Errorf("%s --%s has no help", command.FullPath(), flag.Name)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func configuration(app *kong.Application) string {
 		if len(flags) == 0 {
 			continue
 		}
-		fmt.Fprintf(&page, "\n## mooring %s\n\n%s\n\n| flag | variable | default | meaning |\n| --- | --- | --- | --- |\n", command.Name, command.Help)
+		fmt.Fprintf(&page, "\n## %s\n\n%s\n\n| flag | variable | default | meaning |\n| --- | --- | --- | --- |\n", command.FullPath(), command.Help)
 		for _, f := range flags {
 			fmt.Fprintf(&page, "| `--%s` | `%s` | %s | %s |\n", f.Name, strings.Join(f.Envs, "`, `"), defaultOf(f), f.Help)
 		}

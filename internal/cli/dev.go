@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 type devCommand struct {
 	logFlags
+	cacheFlags
 	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on (${default}); port 0 takes a free one."`
 	PublicURL        string         `placeholder:"URL" help:"Base URL under which clients reach this server, when it is not the address; plain http will do."`
 	Data             string         `placeholder:"DIR" help:"Directory to keep the data in, and DIR.key for its key. Without it everything is gone at the end."`
@@ -59,36 +59,49 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 	if err := ensureKeyFile(keyFile); err != nil {
 		return err
 	}
+	log := c.logger(stdio.Err)
 	s, err := server.New(ctx, server.Config{
 		Listen: c.Listen, PublicURL: c.PublicURL, PlainHTTP: true, DataDir: dir, Database: c.Database, KeyFile: keyFile, Worlds: server.BothWorlds,
 		DocumentedHost: true, Algorithm: c.SigningAlgorithm, LoginFailures: c.LoginFailures,
-		Log: c.logger(stdio.Err),
+		Log: log,
 	})
 	if err != nil {
 		return err
 	}
-	if err := c.open(ctx, s, stdio); err != nil {
+	facts, err := c.populate(ctx, s)
+	if err != nil {
+		s.Close()
+		return err
+	}
+	remove, err := c.announce(discovery{s.LocalURL(), facts.PlatformClientID, facts.PlatformClientSecret})
+	if err != nil {
+		log.Warn("other commands can't find this server by themselves", "error", err)
+		remove = func() {}
+	}
+	defer remove()
+	if err := c.tell(facts, stdio); err != nil {
 		s.Close()
 		return err
 	}
 	return s.Run(ctx)
 }
 
-// open makes the accounts and tells whoever waits for them.
-func (c devCommand) open(ctx context.Context, s *server.Server, stdio Stdio) error {
+// populate makes the accounts.
+func (c devCommand) populate(ctx context.Context, s *server.Server) (ready, error) {
 	if made, err := s.Store().HasClient(ctx, account.Platform(account.Production)); err != nil {
-		return err
+		return ready{}, err
 	} else if made {
-		return errors.New("this database was made by `mooring init`; dev would add test accounts to it, so name another")
+		return ready{}, errors.New("this database was made by `mooring init`; dev would add test accounts to it, so name another")
 	}
 	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue, Now: server.Now, NewID: api.NewID, NewToken: api.NewToken}
 	world, err := seeder.Dev(ctx)
-	if err != nil {
-		return err
-	}
-	facts := describe(s.PublicURL(), world)
+	return describe(s.PublicURL(), world), err
+}
+
+// tell gives the facts to whoever waits for them.
+func (c devCommand) tell(facts ready, stdio Stdio) error {
 	if c.ReadyFile != "" {
-		if err := facts.write(c.ReadyFile); err != nil {
+		if err := writePrivate(c.ReadyFile, facts); err != nil {
 			return err
 		}
 	}
@@ -145,27 +158,6 @@ func describe(baseURL string, w seed.World) ready {
 		SecondClientID:       w.SecondMerchant.ID,
 		SecondClientSecret:   w.SecondMerchant.Secret.Reveal(),
 	}
-}
-
-// write makes the file in one step, so that whoever waits for it never reads
-// half of it, and readable by nobody else, since it holds secrets.
-func (r ready) write(path string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	next, err := os.CreateTemp(filepath.Dir(path), ".ready-*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = next.Write(append(text, '\n'))
-	if err = errors.Join(err, next.Close()); err == nil {
-		err = os.Rename(next.Name(), path)
-	}
-	if err != nil {
-		os.Remove(next.Name())
-	}
-	return err
 }
 
 //go:embed banner.txt

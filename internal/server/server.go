@@ -152,6 +152,9 @@ func (s *Server) gateways() map[account.World]gateway.Gateway {
 // Addr is the address that was bound.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
+// LocalURL is the base under which this machine reaches the server.
+func (s *Server) LocalURL() string { return derivedURL(s.listener.Addr().(*net.TCPAddr)) }
+
 // PublicURL is the base under which clients reach this server.
 func (s *Server) PublicURL() string { return s.cfg.PublicURL }
 

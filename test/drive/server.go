@@ -75,23 +75,31 @@ func (r Ready) Clients() map[string]Credentials {
 // Server is one running process.
 type Server struct {
 	Ready
-	cmd     *exec.Cmd
-	printed output        // standard output
-	log     output        // error stream
-	exited  chan struct{} // closed when the process is gone
-	err     error         // how it went; read after exited
+	CacheDir string // where commands find a dev server: MOORING_CACHE_DIR
+	cmd      *exec.Cmd
+	printed  output        // standard output
+	log      output        // error stream
+	exited   chan struct{} // closed when the process is gone
+	err      error         // how it went; read after exited
 }
 
 // Launch runs the binary with args and does not wait for anything.
 func Launch(binary string, args ...string) (*Server, error) {
-	s := &Server{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
+	cache, err := os.MkdirTemp("", "mooring-cache-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cmd: exec.Command(binary, args...), CacheDir: cache, exited: make(chan struct{})}
+	s.cmd.Env = append(os.Environ(), "MOORING_CACHE_DIR="+cache) // not that of whoever runs the tests
 	s.cmd.Stdout, s.cmd.Stderr = &s.printed, &s.log
 	dieWithParent(s.cmd)
 	if err := s.cmd.Start(); err != nil {
+		os.RemoveAll(cache)
 		return nil, err
 	}
 	go func() {
 		s.err = s.cmd.Wait()
+		os.RemoveAll(cache)
 		close(s.exited)
 	}()
 	return s, nil

@@ -19,7 +19,7 @@ before(async () => {
   const binary = join(dir, 'mooring')
   const ready = join(dir, 'ready.json')
   execFileSync('go', ['build', '-o', binary, './cmd/mooring'], { cwd: root, stdio: 'inherit' })
-  child = spawn(binary, ['dev', '--listen', '127.0.0.1:0', '--ready-file', ready])
+  child = spawn(binary, ['dev', '--listen', '127.0.0.1:0', '--ready-file', ready], { env: { ...process.env, MOORING_CACHE_DIR: dir } })
   let output = ''
   child.stdout.on('data', (chunk) => (output += chunk))
   child.stderr.on('data', (chunk) => (output += chunk))

@@ -1,0 +1,250 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	"mooring/internal/secret"
+)
+
+// remoteFlags are what every command that talks to a running server takes.
+// Such a command embeds them, calls connect, and then call for each request:
+//
+//	server, err := c.connect(ctx)
+//	if err != nil {
+//		return err
+//	}
+//	var clock struct{ Now time.Time `json:"now"` }
+//	err = server.call(ctx, http.MethodPost, accountPath(c.Account)+"/clock/advance", map[string]any{"by": "3d"}, &clock)
+//
+// With nothing set they mean the `mooring dev` that this user has running, and
+// its platform client, which covers every account of the test world.
+type remoteFlags struct {
+	cacheFlags
+	URL        string `placeholder:"URL" help:"Base URL of the server. Default: the mooring dev that runs on this machine."`
+	Client     string `placeholder:"ID" help:"API client to log in as: of a platform, a partner or a merchant. Default: the platform client of that mooring dev."`
+	SecretFile string `placeholder:"FILE" help:"File with the secret of --client; or set MOORING_CLIENT_SECRET to the secret itself."`
+}
+
+// remote is a server that knows who is calling.
+type remote struct {
+	base   string
+	http   *http.Client
+	bearer secret.Plain
+	header http.Header // sent with each call; a command may add to it
+}
+
+// A call is given remoteTimeout for its answer, of which at most maxAnswer is
+// read.
+const (
+	remoteTimeout = 5 * time.Minute
+	maxAnswer     = 64 << 20
+)
+
+// connect finds the server and logs in.
+func (f remoteFlags) connect(ctx context.Context) (*remote, error) {
+	base, client, plain, err := f.login()
+	if err != nil {
+		return nil, err
+	}
+	r := &remote{base: base, header: http.Header{}, http: &http.Client{
+		Timeout:       remoteTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	r.bearer, err = r.token(ctx, client, plain)
+	return r, err
+}
+
+// login is where to go and as whom: what the flags say, and what they leave
+// open as the running dev server says. Its secret is sent nowhere else.
+func (f remoteFlags) login() (base, client string, plain secret.Plain, err error) {
+	if f.URL != "" {
+		if err := checkRemoteURL(f.URL); err != nil {
+			return "", "", plain, err
+		}
+		if f.Client == "" {
+			return "", "", plain, errors.New("name the API client for this URL too, with --client and --secret-file")
+		}
+	}
+	base, client = strings.TrimSuffix(f.URL, "/"), f.Client
+	if base == "" {
+		found, err := f.discover()
+		if err != nil {
+			return "", "", plain, err
+		}
+		base = found.URL
+		if client == "" {
+			return base, found.Client, secret.NewPlain(found.Secret), nil
+		}
+	}
+	plain, err = f.secret()
+	return base, client, plain, err
+}
+
+// secret reads the client's secret from where no process list shows it.
+func (f remoteFlags) secret() (secret.Plain, error) {
+	if f.SecretFile == "" {
+		text := os.Getenv("MOORING_CLIENT_SECRET")
+		if text == "" {
+			return secret.Plain{}, errors.New("name the file with the secret of this client: --secret-file FILE")
+		}
+		return secret.NewPlain(text), nil
+	}
+	text, err := os.ReadFile(f.SecretFile)
+	if err != nil {
+		return secret.Plain{}, err
+	}
+	return secret.NewPlain(strings.TrimSpace(string(text))), nil
+}
+
+// checkRemoteURL refuses a base that a secret should not be sent to.
+func checkRemoteURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "":
+		return errors.New("--url must look like https://connections.example.com")
+	case u.Scheme == "http" && u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback():
+		return errors.New("--url must begin with https:// unless the server is this machine: a secret is sent to it")
+	}
+	return nil
+}
+
+// token logs in. The extension's token call takes the account from the client.
+func (r *remote) token(ctx context.Context, client string, plain secret.Plain) (secret.Plain, error) {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base+"/v1/oauth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return secret.Plain{}, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.SetBasicAuth(url.QueryEscape(client), url.QueryEscape(plain.Reveal())) // RFC 6749, section 2.3.1
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := r.send(request, &answer); err != nil {
+		return secret.Plain{}, fmt.Errorf("can't log in as %s: %w", client, err)
+	}
+	return secret.NewPlain(answer.AccessToken), nil
+}
+
+// call sends one request. in is what is sent as JSON, nil for nothing and
+// []byte for bytes as they are; out takes the JSON that comes back, nil drops
+// it and a *[]byte takes the bytes as they are. What the server refuses comes
+// back as one sentence.
+func (r *remote) call(ctx context.Context, method, path string, in, out any) error {
+	body, err := bodyOf(in)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, r.base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	for name, values := range r.header {
+		request.Header[name] = values
+	}
+	if in != nil && request.Header.Get("Content-Type") == "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	request.Header.Set("Authorization", "Bearer "+r.bearer.Reveal())
+	return r.send(request, out)
+}
+
+func bodyOf(in any) ([]byte, error) {
+	switch in := in.(type) {
+	case nil:
+		return nil, nil
+	case []byte:
+		return in, nil
+	}
+	return json.Marshal(in)
+}
+
+func (r *remote) send(request *http.Request, out any) error {
+	answer, err := r.http.Do(request)
+	if err != nil {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err // without the method and the whole URL
+		}
+		return fmt.Errorf("can't reach %s: %w", r.base, err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("the answer of %s broke off: %w", r.base, err)
+	}
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		return refused(answer, body)
+	}
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case *[]byte:
+		*out = body
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("%s does not answer like a Mooring server", r.base)
+	}
+	return nil
+}
+
+// refused is what the server said, as one sentence with the code and the id to
+// look for in its log.
+func refused(answer *http.Response, body []byte) error {
+	var told struct {
+		Error struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+			Errors  []struct {
+				Message string `json:"message"`
+			} `json:"errors"`
+		} `json:"error"`
+		Description string `json:"error_description"` // of the OAuth calls
+	}
+	_ = json.Unmarshal(body, &told) // what is no JSON leaves the status
+	said := told.Error.Message + told.Description
+	between := ": "
+	for _, problem := range told.Error.Errors {
+		said += between + problem.Message
+		between = "; "
+	}
+	code := fmt.Sprint(answer.StatusCode)
+	if told.Error.Code != "" {
+		code += " " + told.Error.Code
+	}
+	if said == "" {
+		said = http.StatusText(answer.StatusCode)
+	}
+	if id := answer.Header.Get("X-Request-Id"); id != "" {
+		code += ", request " + id
+	}
+	return errors.New(printable(said + " (" + code + ")"))
+}
+
+// printable keeps what a server says from moving the terminal's cursor.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// accountPath is where the things of an account are.
+func accountPath(id string) string { return "/v1/accounts/" + url.PathEscape(id) }
+
+// operatorPath is where a platform finds the things of an account.
+func operatorPath(id string) string { return "/v1/operator/accounts/" + url.PathEscape(id) }
