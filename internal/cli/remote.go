@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"mooring/internal/outbound"
 	"mooring/internal/secret"
 )
 
@@ -58,10 +59,7 @@ func (f remoteFlags) connect(ctx context.Context) (*remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &remote{base: base, header: http.Header{}, http: &http.Client{
-		Timeout:       remoteTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	r := &remote{base: base, header: http.Header{}, http: outbound.Local(remoteTimeout)}
 	r.bearer, err = r.token(ctx, client, plain)
 	return r, err
 }
