@@ -18,8 +18,9 @@ type Message struct {
 // Hear takes in what a provider said of one signup. In the single model only
 // the newest one can be spoken of. A signup that was completed is not
 // completed again, nor reconfigured, while the connection is enabled: a
-// connection in use is never pointed elsewhere without a new signup. It is
-// Missing when there is no such signup. c must have been loaded whole.
+// connection in use is never pointed elsewhere without a new signup. What
+// completes a signup happened when it was heard, unless it says otherwise: a
+// report of before that comes later is stale. It is Missing when there is no such signup. c must have been loaded whole.
 func Hear(c *Connection, p *provider.Provider, in Message, act Act) (Event, error) {
 	s := c.Find(in.Signup)
 	if s == nil {
@@ -33,6 +34,9 @@ func Hear(c *Connection, p *provider.Provider, in Message, act Act) (Event, erro
 		return Event{}, enabled("the connection is enabled, and this signup was completed before; it takes a new signup to change it")
 	}
 	in.Event.Signup, in.Event.Rule = s.Seq, p.Signup.Rule
+	if in.Final && in.Event.OccurredAt.IsZero() {
+		in.Event.OccurredAt = later(act.At, c.OccurredAt)
+	}
 	e, err := Append(c, in.Event, act)
 	if err != nil {
 		return Event{}, err

@@ -84,6 +84,20 @@ func TestAnEnabledConnectionIsNotPointedElsewhereWithoutANewSignup(t *testing.T)
 	}
 }
 
+func TestAReportOfBeforeTheCallbackThatComesLaterIsStale(t *testing.T) {
+	d := &desk{now: start}
+	c := apply(t, nil, single, `{"n":1}`, d)
+	post(t, c, connection.NewEvent{Status: connection.Pending, Name: "x", OccurredAt: start.Add(20 * time.Hour)}, d)
+	hear(t, c, single, completes(c.Signups[0].ID, `{"id":1}`), d.later(2*time.Hour))
+	if c.Status != connection.Enabled {
+		t.Error("a sender whose clock is ahead kept the callback from being applied")
+	}
+	e := post(t, c, connection.NewEvent{Status: connection.Pending, Name: "late", OccurredAt: start.Add(time.Hour)}, d)
+	if !e.Stale || c.Status != connection.Enabled {
+		t.Errorf("%+v: %s", e, c.Status)
+	}
+}
+
 func TestASignupMayBeCompletedAgainOnceTheConnectionFailed(t *testing.T) {
 	d := &desk{now: start}
 	c := apply(t, nil, single, `{"n":1}`, d)

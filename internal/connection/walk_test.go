@@ -145,6 +145,9 @@ func (w *walk) hear(t *rapid.T) {
 	if refused {
 		return
 	}
+	if m.Final && w.desk.now.After(w.mark) {
+		w.mark = w.desk.now
+	}
 	w.stands[n], w.status = m.Event.Status, m.Event.Status
 	if w.provider == anyOf && slices.Contains(w.stands, connection.Enabled) {
 		w.status = connection.Enabled
