@@ -52,6 +52,7 @@ func Operations(d Deps) map[string]gate.Function {
 		"connection.signup":                        gate.Handle(o.signup),
 		"connection.restart":                       gate.Handle(o.restart),
 		"connection.read":                          gate.Handle(o.read),
+		"connection_progress_get":                  gate.Handle(o.progress),
 		"aid_accounts_aid_connections_events_post": gate.Handle(o.addConnectionEvent),
 		"operator_connection_events_post":          gate.Handle(o.addOperatorEvent),
 		"operator_connection_events_get":           gate.Handle(o.listOperatorEvents),

@@ -1,0 +1,67 @@
+package connection
+
+import (
+	"time"
+
+	"mooring/internal/provider"
+)
+
+// Language is the one that texts are shown in until a caller can choose.
+const Language = "en"
+
+// Turn says why a connection stands where it does, and who must act next.
+type Turn struct {
+	Since        time.Time // of the event that the connection stands at
+	Event        string    // its name
+	Who          string    // merchant, partner, provider or operator; "" when nobody must act
+	Due          time.Time // when that is usually done; zero when it can't be said
+	Code         string    // reason code; "" when none is known
+	ProviderCode string
+	Retryable    bool   // whether a new signup may succeed
+	Meaning      string // for people; "" when the file does not know the event
+	Next         string // for people; "" when there is nothing to do
+}
+
+// TurnOf reads the turn off the newest event that was applied: what its sender
+// said, then what the provider's file knows of it, then what is known of its
+// reason. c must have been loaded whole.
+func TurnOf(c *Connection, p *provider.Provider) Turn {
+	e := c.standsAt()
+	known := p.Events[e.Name]
+	t := Turn{
+		Since: e.CreatedAt, Event: e.Name, Who: known.Turn, Code: e.Code, ProviderCode: e.ProviderCode,
+		Meaning: known.Meaning[Language], Next: known.Next[Language],
+	}
+	if t.Code == "" {
+		t.Code = known.Reason
+	}
+	if known.Wait > 0 {
+		t.Due = e.CreatedAt.Add(known.Wait)
+	}
+	if reason, ok := provider.ReasonOf(t.Code); ok {
+		t.explain(reason, e.Code != "")
+	}
+	return t
+}
+
+// explain adds what is known of the reason. One that the sender named knows
+// better than the file what to do.
+func (t *Turn) explain(r provider.Reason, named bool) {
+	t.Retryable = r.Retryable
+	if named || t.Who == "" && t.Next == "" {
+		t.Who, t.Next = r.Turn, r.Next[Language]
+	}
+	if t.Meaning == "" {
+		t.Meaning = r.Meaning[Language]
+	}
+}
+
+// standsAt is the newest event that was applied and is not only bookkeeping.
+func (c *Connection) standsAt() Event {
+	for i := len(c.Events) - 1; i > 0; i-- {
+		if e := c.Events[i]; !e.Stale && e.Name != SignupErased {
+			return e
+		}
+	}
+	return c.Events[0]
+}

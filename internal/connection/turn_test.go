@@ -1,0 +1,46 @@
+package connection_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mooring/internal/connection"
+	"mooring/internal/provider"
+)
+
+func TestWhoseTurnItIsFollowsFromTheNewestAppliedEvent(t *testing.T) {
+	p := *single
+	p.Events = map[string]provider.Known{
+		"signup_received": {
+			Turn: "provider", Wait: 48 * time.Hour,
+			Meaning: map[string]string{"en": "The application was received."}, Next: map[string]string{"en": "Wait."},
+		},
+		"enabled": {Meaning: map[string]string{"en": "Ready."}},
+	}
+	d := &desk{now: start}
+	c := apply(t, nil, &p, `{"n":1}`, d)
+	waiting := connection.Turn{
+		Since: start, Event: "signup_received", Who: "provider", Due: start.Add(48 * time.Hour),
+		Meaning: "The application was received.", Next: "Wait.",
+	}
+	if diff := cmp.Diff(waiting, connection.TurnOf(c, &p)); diff != "" {
+		t.Error(diff)
+	}
+	post(t, c, connection.NewEvent{Status: connection.Pending, Name: "called", OccurredAt: start.Add(2 * time.Hour)}, d.later(time.Hour))
+	unknown := connection.Turn{Since: d.now, Event: "called"}
+	if diff := cmp.Diff(unknown, connection.TurnOf(c, &p)); diff != "" {
+		t.Error(diff)
+	}
+	post(t, c, connection.NewEvent{Status: connection.Enabled, Name: "enabled", OccurredAt: start}, d.later(time.Hour))
+	if diff := cmp.Diff(unknown, connection.TurnOf(c, &p)); diff != "" {
+		t.Errorf("a stale event counts: %s", diff)
+	}
+	if _, err := connection.Erase(c, &p, c.Signups[0].ID, d.later(time.Hour).act()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(unknown, connection.TurnOf(c, &p)); diff != "" {
+		t.Errorf("an erasure counts: %s", diff)
+	}
+}
