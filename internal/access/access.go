@@ -1,6 +1,6 @@
 // Package access turns credentials into callers against current state: it
-// issues access tokens for client secrets, and tells the gate who stands
-// behind a token.
+// issues access tokens for client secrets and callback tokens for signups, and
+// tells the gate who stands behind a token.
 //
 // It promises that every refused credential gets the same answer whatever the
 // reason, that a caller never has more than its grant has now (within the
@@ -33,6 +33,8 @@ type Store interface {
 	Client(ctx context.Context, clientID string) (auth.Client, account.Account, error)
 	// Account gives an account that the caller may know of, else a NotFound fault.
 	Account(ctx context.Context, caller auth.Caller, id account.ID) (account.Account, error)
+	// SignupExists says whether a reference names a signup of the connection.
+	SignupExists(ctx context.Context, at store.Place, reference string) (bool, error)
 	// Epoch moves with every change of clients, grants, accounts and keys.
 	Epoch(ctx context.Context) (int64, error)
 	// AddKey keeps the first record of a purpose and id.
@@ -78,12 +80,13 @@ type Access struct {
 
 // counts is what operators can watch.
 type counts struct {
-	issued, refused, throttled, checked interface{ Inc() }
+	issued, callback, refused, throttled, checked interface{ Inc() }
 }
 
 func newCounts(m *telemetry.Metrics) counts {
 	return counts{
 		issued:    m.Counter("mooring_tokens_issued_total", "Access tokens that were issued."),
+		callback:  m.Counter("mooring_callback_tokens_issued_total", "Callback tokens that were issued."),
 		refused:   m.Counter("mooring_logins_refused_total", "Token requests that were refused for their credentials."),
 		throttled: m.Counter("mooring_logins_throttled_total", "Token requests that were turned away because too many before them had failed."),
 		checked:   m.Counter("mooring_tokens_checked_total", "Bearer tokens that were checked in full, because they were not remembered."),

@@ -36,6 +36,7 @@ type memory struct {
 	accounts map[account.ID]account.Account
 	clients  map[string]auth.Client
 	keys     map[string]store.SealedKey
+	signups  map[string]store.Place // by reference
 	epoch    int64
 	fail     error
 	hang     bool            // Epoch answers only when the caller gives up
@@ -79,6 +80,14 @@ func (m *memory) Account(_ context.Context, caller auth.Caller, id account.ID) (
 		return found, m.fail
 	}
 	return account.Account{}, fault.Missing()
+}
+
+func (m *memory) SignupExists(_ context.Context, at store.Place, reference string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lookups = append(m.lookups, "signup "+reference)
+	found, ok := m.signups[reference]
+	return ok && found == at, m.fail
 }
 
 func (m *memory) Epoch(ctx context.Context) (int64, error) {

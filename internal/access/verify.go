@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"mooring/internal/account"
 	"mooring/internal/auth"
@@ -22,6 +23,8 @@ var (
 	errDisabled    = errors.New("the client is disabled")
 	errNoGrant     = errors.New("the client has no grant for this account")
 	errNoAccount   = errors.New("the account of the token is gone")
+	errNoSignup    = errors.New("there is no such signup")
+	errNotServed   = errors.New("this process does not serve the world of the signup")
 )
 
 // Verify tells who stands behind the values of a request's Authorization
@@ -60,16 +63,31 @@ func bearer(authorization []string) (string, error) {
 func (a *Access) check(ctx context.Context, token string) (auth.Caller, error) {
 	a.counts.checked.Inc()
 	age := a.cache.now()
-	claims, err := a.keyring.Load().Verify(token, a.now())
-	if err != nil {
-		return auth.Caller{}, fault.Denied(err)
-	}
-	caller, err := a.caller(ctx, claims)
+	caller, expiresAt, err := a.holder(ctx, token)
 	if err != nil {
 		return auth.Caller{}, err
 	}
-	a.cache.put(age, token, caller, claims.ExpiresAt)
+	a.cache.put(age, token, caller, expiresAt)
 	return caller, nil
+}
+
+// holder is who stands behind a token, of whichever kind it is, and until when.
+func (a *Access) holder(ctx context.Context, token string) (caller auth.Caller, expiresAt time.Time, err error) {
+	ring := a.keyring.Load()
+	if ring.IsCallback(token) {
+		claims, err := ring.VerifyCallback(token, a.now())
+		if err != nil {
+			return auth.Caller{}, time.Time{}, fault.Denied(err)
+		}
+		caller, err = a.callbackCaller(ctx, claims)
+		return caller, claims.ExpiresAt, err
+	}
+	claims, err := ring.Verify(token, a.now())
+	if err != nil {
+		return auth.Caller{}, time.Time{}, fault.Denied(err)
+	}
+	caller, err = a.caller(ctx, claims)
+	return caller, claims.ExpiresAt, err
 }
 
 // caller holds the claims against the client, grant and account as they are

@@ -96,7 +96,8 @@ type Callback struct {
 }
 
 // Covers says whether the caller may name id as the first account of a path:
-// its own account, or any account of its world for the platform.
+// its own account, or any account of its world for the platform's access
+// tokens.
 func (c Caller) Covers(id account.ID) bool {
-	return c.Account == id || c.Account.IsPlatform() && c.Account.World() == id.World()
+	return c.Account == id || c.Callback == nil && c.Account.IsPlatform() && c.Account.World() == id.World()
 }

@@ -33,9 +33,19 @@ const (
 
 const rsaBits = 2048
 
-// tokenType is the "typ" of our access tokens (RFC 9068, section 2.1), and of
-// nothing else that we sign.
-const tokenType = "at+jwt"
+// The kinds of token that we sign. Each has a "typ" of its own, so that none
+// can stand in for another (RFC 8725, section 3.11): the first is that of RFC
+// 9068, section 2.1.
+const (
+	accessType   = "at+jwt"
+	callbackType = "callback+jwt"
+)
+
+// stamp is what a key puts on tokens of one kind.
+type stamp struct {
+	header string // the first part of every token of the kind
+	signer jose.Signer
+}
 
 // kidDigits is the length of a key id in hex digits, as the documented API's.
 const kidDigits = 40
@@ -47,8 +57,8 @@ type Key struct {
 	id        string
 	private   crypto.Signer
 	pkcs8     secret.Plain
-	signer    jose.Signer
-	header    string // the first part of every token that it signs
+	access    stamp
+	callback  stamp
 	jwk       JWK
 }
 
@@ -120,13 +130,21 @@ func newKey(private crypto.Signer) (*Key, error) {
 	if k.jwk, err = publicJWK(k); err != nil {
 		return nil, err
 	}
-	// The order is that of the JSON library that writes it: alphabetical.
-	k.header = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil,
-		`{"alg":%q,"kid":%q,"typ":%q}`, algorithm, k.id, tokenType))
-	k.signer, err = jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: jose.JSONWebKey{Key: private, KeyID: k.id}},
-		(&jose.SignerOptions{}).WithType(tokenType))
+	if k.access, err = k.stamp(accessType); err != nil {
+		return nil, err
+	}
+	k.callback, err = k.stamp(callbackType)
 	return k, err
+}
+
+func (k *Key) stamp(kind jose.ContentType) (stamp, error) {
+	// The order is that of the JSON library that writes it: alphabetical.
+	header := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil,
+		`{"alg":%q,"kid":%q,"typ":%q}`, k.algorithm, k.id, kind))
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.algorithm), Key: jose.JSONWebKey{Key: k.private, KeyID: k.id}},
+		(&jose.SignerOptions{}).WithType(kind))
+	return stamp{header, signer}, err
 }
 
 // algorithmOf fixes the algorithm by the key, never by a token (RFC 8725,

@@ -22,7 +22,8 @@ const MaxToken = 8 << 10
 type Keyring struct {
 	audiences Audiences
 	keys      []*Key
-	byHeader  map[string]*Key // by the first part of its tokens
+	access    map[string]*Key // by the first part of its access tokens
+	callback  map[string]*Key // by the first part of its callback tokens
 	signing   *Key
 	queue     *queue
 }
@@ -32,10 +33,10 @@ type Keyring struct {
 func NewKeyring(keys []*Key, sign Algorithm, audiences Audiences) (*Keyring, error) {
 	r := &Keyring{
 		audiences: audiences, keys: slices.Clone(keys),
-		byHeader: make(map[string]*Key, len(keys)), queue: newQueue(),
+		access: make(map[string]*Key, len(keys)), callback: make(map[string]*Key, len(keys)), queue: newQueue(),
 	}
 	for _, k := range keys {
-		r.byHeader[k.header] = k
+		r.access[k.access.header], r.callback[k.callback.header] = k, k
 		if k.algorithm == sign {
 			r.signing = k
 		}
@@ -57,28 +58,42 @@ func (r *Keyring) PublicKeys(only ...Algorithm) []JWK {
 	return list
 }
 
-// Sign writes a token in compact form. RSA signatures wait for a processor in
-// a bounded queue; beyond it the answer is Unavailable with RetryAfter.
+// Sign writes an access token in compact form. RSA signatures wait for a
+// processor in a bounded queue; beyond it the answer is Unavailable with
+// RetryAfter.
 func (r *Keyring) Sign(ctx context.Context, c Claims) (string, error) {
 	payload, err := encodeClaims(r.audiences, c)
 	if err != nil {
 		return "", err
 	}
+	return r.sign(ctx, r.signing.access, payload)
+}
+
+// SignCallback writes a callback token, as Sign does an access token.
+func (r *Keyring) SignCallback(ctx context.Context, c CallbackClaims) (string, error) {
+	payload, err := encodeCallback(r.audiences, c)
+	if err != nil {
+		return "", err
+	}
+	return r.sign(ctx, r.signing.callback, payload)
+}
+
+func (r *Keyring) sign(ctx context.Context, with stamp, payload []byte) (string, error) {
 	if r.signing.algorithm == RS256 {
 		if err := r.queue.enter(ctx); err != nil {
 			return "", err
 		}
 		defer r.queue.leave()
 	}
-	token, err := r.signing.sign(payload)
+	token, err := r.signing.sign(with, payload)
 	if err == nil && len(token) > MaxToken {
 		return "", errTooLong
 	}
 	return token, err
 }
 
-func (k *Key) sign(payload []byte) (string, error) {
-	signed, err := k.signer.Sign(payload)
+func (k *Key) sign(with stamp, payload []byte) (string, error) {
+	signed, err := with.signer.Sign(payload)
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
@@ -97,31 +112,53 @@ var (
 	errSignature = errors.New("token has a wrong signature")
 )
 
-// Verify accepts only a token every byte of which we would have written. The
-// header is compared as text with those of our keys, so nothing that a token
-// says of itself is ever believed: not its algorithm, not a key, not a place to
-// fetch one. The errors are for the log.
+// Verify accepts only an access token every byte of which we would have
+// written. The header is compared as text with those of our keys, so nothing
+// that a token says of itself is ever believed: not its algorithm, not a key,
+// not a place to fetch one. The errors are for the log.
 func (r *Keyring) Verify(token string, now time.Time) (Claims, error) {
+	body, err := r.open(r.access, token)
+	if err != nil {
+		return Claims{}, err
+	}
+	return decodeClaims(r.audiences, body, now)
+}
+
+// VerifyCallback does the same to a callback token.
+func (r *Keyring) VerifyCallback(token string, now time.Time) (CallbackClaims, error) {
+	body, err := r.open(r.callback, token)
+	if err != nil {
+		return CallbackClaims{}, err
+	}
+	return decodeCallback(r.audiences, body, now)
+}
+
+// IsCallback says whether a token begins as the callback tokens of our keys do,
+// and so which of the two may verify it. It proves nothing.
+func (r *Keyring) IsCallback(token string) bool {
+	header, _, _ := strings.Cut(token, ".")
+	return r.callback[header] != nil
+}
+
+// open gives the payload of a token that one of the keys has signed.
+func (r *Keyring) open(keys map[string]*Key, token string) ([]byte, error) {
 	if len(token) > MaxToken {
-		return Claims{}, errTooLong
+		return nil, errTooLong
 	}
 	header, rest, _ := strings.Cut(token, ".")
 	payload, signature, ok := strings.Cut(rest, ".")
 	if !ok {
-		return Claims{}, errParts // a third dot is refused as no base64url
+		return nil, errParts // a third dot is refused as no base64url
 	}
-	key := r.byHeader[header]
+	key := keys[header]
 	if key == nil {
-		return Claims{}, errHeader
+		return nil, errHeader
 	}
 	body, err := decodePart(payload)
 	if err != nil {
-		return Claims{}, err
+		return nil, err
 	}
-	if err := key.verify(token, signature); err != nil {
-		return Claims{}, err
-	}
-	return decodeClaims(r.audiences, body, now)
+	return body, key.verify(token, signature)
 }
 
 // decodePart decodes base64url without padding whose unused bits are zero. The

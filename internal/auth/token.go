@@ -87,7 +87,7 @@ func decodeClaims(a Audiences, payload []byte, now time.Time) (Claims, error) {
 	if err != nil || !bytes.Equal(again, payload) || c.Client == "" || c.ID == "" {
 		return Claims{}, errClaims
 	}
-	if err := c.checkTime(now); err != nil {
+	if err := checkTime(c.IssuedAt, c.ExpiresAt, now); err != nil {
 		return Claims{}, err
 	}
 	return c, nil
@@ -95,13 +95,13 @@ func decodeClaims(a Audiences, payload []byte, now time.Time) (Claims, error) {
 
 // checkTime holds our own tokens to the second: they are good until exp, with
 // no leeway.
-func (c Claims) checkTime(now time.Time) error {
+func checkTime(issuedAt, expiresAt, now time.Time) error {
 	switch {
-	case !now.Before(c.ExpiresAt):
+	case !now.Before(expiresAt):
 		return errExpired
-	case c.IssuedAt.After(now.Add(maxAhead)):
+	case issuedAt.After(now.Add(maxAhead)):
 		return errEarly
-	case !c.IssuedAt.Before(c.ExpiresAt):
+	case !issuedAt.Before(expiresAt):
 		return errClaims
 	}
 	return nil

@@ -35,7 +35,8 @@ type Call struct {
 	Remote         netip.Addr // the peer; proxies are not trusted
 	Target         string     // the path in its one canonical spelling, escapes and account ids included; only with a key
 	MediaType      string     // "application/json", "application/x-www-form-urlencoded" or ""
-	Body           []byte     // the validated, trimmed JSON object (a form's as well); nil when there is none
+	Body           []byte     // the validated, trimmed JSON object (a form's as well), or as it came for a raw operation; nil when there is none
+	Strict         bool       // Prefer: handling=strict
 	IdempotencyKey string     // 1-255 visible ASCII characters without the quotes; "" when none was sent
 	Fingerprint    []byte     // keyed hash of method, path, query and canonical body; only with a key
 

@@ -39,9 +39,10 @@ type Operation struct {
 	Evidence    string // x-evidence
 	Extension   bool   // x-mooring-extension
 	Security    []Requirement
-	Callers     []account.Kind // x-mooring-callers; empty lets every kind in
+	Callers     []account.Kind // x-mooring-callers, of access tokens; empty lets every kind in
 	MaxBody     int64          // bytes
 	OAuthErrors bool           // x-mooring-errors: oauth
+	RawBody     bool           // x-mooring-body: raw; the function gets the body as it came, and asks a Reader what it says
 	Parameters  []Parameter    // path-level and own, references resolved, in document order
 	Body        *Body          // nil when the operation takes none
 	Raw         map[string]any // the operation object as assembled; numbers are json.Number
@@ -52,7 +53,7 @@ type Operation struct {
 // Requirement is one alternative of an operation's security. An operation
 // without any is public.
 type Requirement struct {
-	Scheme string   // "bearer", "basic", or "" for "without credentials"
+	Scheme string   // "bearer", "callback", "basic", or "" for "without credentials"
 	Scopes []string // all of them are needed
 }
 

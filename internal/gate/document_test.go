@@ -60,6 +60,9 @@ func TestAContractThatIsNotWholeIsRefused(t *testing.T) {
 		"cookie":            {[]string{operation("/x", whole+"\nparameters: [{in: cookie, name: c, schema: {}}]")}, nil, []string{`in "cookie" is not supported`}},
 		"no schema":         {[]string{operation("/x", whole+"\nparameters: [{in: query, name: q}]")}, nil, []string{`parameter "q": schema is missing`}},
 		"unknown caller":    {[]string{operation("/x", whole+"\nx-mooring-callers: [ghost]")}, nil, []string{`"ghost" is no kind of account`}},
+		"half raw":          {[]string{operation("/x", whole+"\nx-mooring-body: rare")}, nil, []string{"x-mooring-body can only be raw"}},
+		"raw without body":  {[]string{operation("/x", whole+"\nx-mooring-body: raw")}, nil, []string{"x-mooring-body: raw needs a requestBody"}},
+		"raw form":          {[]string{operation("/x", whole+"\nx-mooring-body: raw\nrequestBody: {content: {application/x-www-form-urlencoded: {schema: {}}}}")}, nil, []string{"x-mooring-body: raw needs a requestBody"}},
 		"limit in words":    {[]string{operation("/x", whole+"\nx-mooring-max-body: much")}, nil, []string{"x-mooring-max-body must be a number"}},
 		"xml body":          {[]string{operation("/x", whole+"\nrequestBody: {content: {application/xml: {schema: {}}}}")}, nil, []string{"application/xml is not a media type"}},
 		"body without type": {[]string{operation("/x", whole+"\nrequestBody: {required: true}")}, nil, []string{"content is missing"}},
@@ -109,6 +112,11 @@ func TestNewRefusesWhatCannotBeExecuted(t *testing.T) {
 		"function unnamed":        {[]string{operation("/x", whole("x"))}, []string{"x", "y"}, `function "y": no operation names it`},
 		"pattern beyond RE2":      {[]string{operation("/x", whole("x")+"\nparameters: [{in: query, name: q, schema: {pattern: 'a(?=b)'}}]")}, []string{"x"}, "operation x: parameter q"},
 		"no key for fingerprints": {[]string{operation("/x", whole("x")+"\nparameters: [{in: header, name: idempotency-key, schema: {}}]")}, []string{"x"}, "operation x: takes an Idempotency-Key"},
+		"raw with a key": {
+			[]string{operation("/x", whole("x")+"\nx-mooring-body: raw\nrequestBody: {content: {application/json: {schema: {}}}}\nparameters: [{in: header, name: idempotency-key, schema: {}}]")},
+			[]string{"x"},
+			"operation x: x-mooring-body: raw and an Idempotency-Key",
+		},
 		"schema without sense": {
 			[]string{operation("/x", whole("x")+"\nrequestBody: {content: {application/json: {schema: {type: 5}}}}")},
 			[]string{"x"},

@@ -26,7 +26,6 @@ type exchange struct {
 	call    Call
 	raw     []byte // the body as it came
 	known   bool   // Caller is somebody whose token was verified
-	strict  bool   // Prefer: handling=strict
 	cause   error
 	stack   []byte // of a panic
 }
@@ -185,17 +184,24 @@ func forbidden(message string) error {
 	return fault.New(fault.Forbidden, fault.CodeForbidden, "%s", message)
 }
 
-// allows says whether the caller has the scopes of some alternative and is of
-// a kind that may call.
+// allows says whether the caller has the scopes of some alternative that takes
+// its kind of token, and is of a kind that may call. A callback token meets
+// nothing but the scheme made for it, whatever its scopes.
 func (p *plan) allows(caller auth.Caller) error {
-	enough := false
+	scheme, enough := schemeBearer, false
+	if caller.Callback != nil {
+		scheme = schemeCallback
+	}
 	for _, requirement := range p.operation.Security {
-		if requirement.Scheme == "bearer" && hasAll(caller, requirement.Scopes) {
+		if requirement.Scheme == scheme && hasAll(caller, requirement.Scopes) {
 			enough = true
 		}
 	}
 	if !enough {
 		return errScope
+	}
+	if scheme == schemeCallback {
+		return nil
 	}
 	for _, kind := range p.operation.Callers {
 		if caller.Kind == kind {

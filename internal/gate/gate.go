@@ -13,6 +13,26 @@
 // (413, 414, 415, 431), size and depth of the body (413, 400), path and query
 // and header parameters (400), token (401), scopes and accounts (403), then
 // what the body says (400).
+//
+// What OpenAPI has no word for, a document says with these members of an
+// operation:
+//
+//	x-mooring-function    name of the function that runs it; else its operationId
+//	x-mooring-argument    constant handed to a function that runs several
+//	x-mooring-callers     kinds of account whose access tokens are let in
+//	x-mooring-max-body    longest body in bytes
+//	x-mooring-body: raw   the function gets the body as it came, within size and
+//	                      depth, and asks a Reader what it says
+//	x-mooring-errors      "oauth" for errors as RFC 6749 wants them
+//	x-mooring-extension   not part of the documented API
+//	x-evidence            what the description rests on
+//
+// and these of a schema: x-mooring-pattern, the RE2 equivalent of a pattern,
+// and x-mooring-max-bytes, the longest compact JSON of a value.
+//
+// Security schemes are of type http: "basic", "bearer", and "callback", a
+// bearer scheme by name, which only callback tokens meet and which they meet
+// alone.
 package gate
 
 import (

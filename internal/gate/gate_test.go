@@ -59,6 +59,18 @@ var callers = map[string]auth.Caller{
 	"Bearer partner":  {Account: "T11200000", Kind: account.KindPartner, Client: "c-partner", Scopes: auth.Scopes{"write:accounts"}},
 	"Bearer merchant": {Account: "T11223351", Kind: account.KindMerchant, Client: "c-merchant", Scopes: auth.Scopes{"admin:accounts"}},
 	"Bearer platform": {Account: "T00000000", Kind: account.KindPlatform, Client: "c-platform", Scopes: auth.Scopes{"admin:accounts"}},
+	"Bearer callback": {
+		Account: "T11223351", Kind: account.KindMerchant, Client: "reference", Scopes: auth.Scopes{"write:vipps"},
+		Callback: &auth.Callback{Provider: "vipps", Reference: "reference"},
+	},
+	"Bearer mighty callback": { // no such token is ever made
+		Account: "T00000000", Kind: account.KindPlatform, Client: "reference",
+		Scopes:   auth.Scopes{"admin:accounts", "write:accounts", "read:accounts", "operator:connections", "write:vipps"},
+		Callback: &auth.Callback{Provider: "vipps", Reference: "reference"},
+	},
+	"Bearer narrow":   {Account: "T00000000", Kind: account.KindPlatform, Client: "c-narrow", Scopes: auth.Scopes{"write:vipps"}},
+	"Bearer writer":   {Account: "T11223351", Kind: account.KindMerchant, Client: "c-writer", Scopes: auth.Scopes{"write:accounts"}},
+	"Bearer operator": {Account: "T00000000", Kind: account.KindPlatform, Client: "c-operator", Scopes: auth.Scopes{"write:accounts"}},
 	"Bearer reader":   {Account: "T11223351", Kind: account.KindMerchant, Client: "c-reader", Scopes: auth.Scopes{"read:accounts"}},
 }
 

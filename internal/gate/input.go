@@ -26,7 +26,7 @@ func (x *exchange) checkHeaders() error {
 	if countFields(x.r.Header) > MaxHeaderFields {
 		return errTooManyFields
 	}
-	x.strict = prefersStrict(x.r.Header["Prefer"])
+	x.call.Strict = prefersStrict(x.r.Header["Prefer"])
 	if x.r.ContentLength == 0 {
 		return nil
 	}
@@ -201,19 +201,35 @@ func (x *exchange) readBody() error {
 	return x.fingerprint()
 }
 
+// parse judges the body, unless the operation's function wants to do that
+// itself.
 func (x *exchange) parse(raw []byte) error {
+	if x.call.Strict {
+		x.call.SetHeader("Preference-Applied", "handling=strict")
+	}
+	if x.plan.operation.RawBody {
+		x.call.Body = raw
+		return nil
+	}
+	var err error
+	x.call.Body, err = readBodyAs(x.plan.bodies[x.call.MediaType], x.call.MediaType, raw, x.call.Strict)
+	return err
+}
+
+// readBodyAs parses, validates and trims a body. Without a schema there is
+// nothing that it could say; it must be well-formed all the same.
+func readBodyAs(schema *Schema, mediaType string, raw []byte, strict bool) ([]byte, error) {
 	var tree map[string]any
 	var problems []fault.Problem
-	if x.call.MediaType == typeForm {
+	if mediaType == typeForm {
 		tree, problems = readForm(raw)
 	} else {
 		tree, problems = readJSON(raw)
 	}
 	if tree == nil {
-		return refused(problems)
+		return nil, refused(problems)
 	}
-	schema := x.plan.bodies[x.call.MediaType]
-	trim := trimmer{changed: x.call.MediaType == typeForm}
+	trim := trimmer{changed: mediaType == typeForm}
 	if schema == nil { // the operation takes no body, and what came is ignored
 		trim.trim(nothing, tree)
 	} else {
@@ -221,20 +237,16 @@ func (x *exchange) parse(raw []byte) error {
 		problems = append(problems, schema.Problems(tree)...)
 	}
 	problems = append(problems, trim.problems...)
-	if x.strict {
+	if strict {
 		problems = append(problems, unknownMembers(trim.undeclared)...)
-		x.call.SetHeader("Preference-Applied", "handling=strict")
 	}
 	if len(problems) > 0 || schema == nil {
-		return refused(problems)
+		return nil, refused(problems)
 	}
-	x.call.Body = raw
 	if !trim.changed {
-		return nil
+		return raw, nil
 	}
-	var err error
-	x.call.Body, err = encodeTree(nil, tree)
-	return err
+	return encodeTree(nil, tree)
 }
 
 // nothing is the shape of the body of an operation that takes none.

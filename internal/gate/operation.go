@@ -13,6 +13,14 @@ import (
 	"mooring/internal/account"
 )
 
+// The schemes of security. A callback token is sent as a bearer token; the
+// name tells them apart.
+const (
+	schemeBearer   = "bearer"
+	schemeBasic    = "basic"
+	schemeCallback = "callback"
+)
+
 var methods = []string{"get", "put", "post", "delete", "patch"}
 
 var evidences = []string{"seed", "documented-2026", "documented-2021", "inferred", "extension"}
@@ -62,6 +70,7 @@ func (d *Document) readOperation(path, method string, item, raw map[string]any) 
 		Evidence:    text(raw, "x-evidence"),
 		Extension:   raw["x-mooring-extension"] == true,
 		OAuthErrors: text(raw, "x-mooring-errors") == "oauth",
+		RawBody:     text(raw, "x-mooring-body") == "raw",
 		MaxBody:     DefaultMaxBody,
 		Raw:         raw,
 		pointer:     "#/paths/" + escapeToken(path) + "/" + method,
@@ -77,7 +86,7 @@ func (d *Document) readOperation(path, method string, item, raw map[string]any) 
 		problems = append(problems, fmt.Errorf("x-evidence must be one of %s", strings.Join(evidences, ", ")))
 	}
 	for _, step := range []func(*Operation, map[string]any) error{
-		d.readSecurity, readCallers, readMaxBody, d.readBody,
+		d.readSecurity, readCallers, readMaxBody, d.readBody, readRaw,
 		func(op *Operation, _ map[string]any) error { return d.readParameters(op, item) },
 	} {
 		if err := step(op, raw); err != nil {
@@ -109,8 +118,11 @@ func (d *Document) readSecurity(op *Operation, raw map[string]any) error {
 			scheme := object(schemes, name)
 			requirement.Scheme = strings.ToLower(text(scheme, "scheme"))
 			requirement.Scopes = texts(scopes)
-			if text(scheme, "type") != "http" || requirement.Scheme != "bearer" && requirement.Scheme != "basic" {
+			if text(scheme, "type") != "http" || requirement.Scheme != schemeBearer && requirement.Scheme != schemeBasic {
 				return fmt.Errorf("security: %q is not a security scheme of type http with scheme bearer or basic", name)
+			}
+			if name == schemeCallback && requirement.Scheme == schemeBearer {
+				requirement.Scheme = schemeCallback
 			}
 		}
 		op.Security = append(op.Security, requirement)
@@ -141,6 +153,20 @@ func readMaxBody(op *Operation, raw map[string]any) error {
 		return errors.New("x-mooring-max-body must be a number of bytes")
 	}
 	op.MaxBody = n
+	return nil
+}
+
+// readRaw checks x-mooring-body: what is handed over raw is JSON.
+func readRaw(op *Operation, raw map[string]any) error {
+	value, given := raw["x-mooring-body"]
+	switch {
+	case !given:
+		return nil
+	case value != "raw":
+		return errors.New("x-mooring-body can only be raw")
+	case op.Body == nil || !slices.Equal(op.Body.Types, []string{typeJSON}):
+		return errors.New("x-mooring-body: raw needs a requestBody of JSON alone")
+	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,7 +28,7 @@ type plan struct {
 	parameters []*parameter // of path, query and header
 	bodies     map[string]*Schema
 	keyed      bool // takes an Idempotency-Key
-	bearer     bool // some alternative of security is a token
+	bearer     bool // some alternative of security is a token, of whichever kind
 	basic      bool // some alternative is Basic
 	anonymous  bool // public, or some alternative needs nothing
 }
@@ -68,14 +69,17 @@ func newPlan(d *Document, op *Operation, run Function) (*plan, error) {
 		}
 	}
 	for _, requirement := range op.Security {
-		p.bearer = p.bearer || requirement.Scheme == "bearer"
-		p.basic = p.basic || requirement.Scheme == "basic"
+		p.bearer = p.bearer || requirement.Scheme == schemeBearer || requirement.Scheme == schemeCallback
+		p.basic = p.basic || requirement.Scheme == schemeBasic
 		p.anonymous = p.anonymous || requirement.Scheme == ""
 	}
 	for _, declared := range op.Parameters {
 		if err := p.addParameter(d, declared); err != nil {
 			return nil, err
 		}
+	}
+	if p.keyed && op.RawBody { // the fingerprint would have to be of what the body says
+		return nil, errors.New("x-mooring-body: raw and an Idempotency-Key don't go together")
 	}
 	return p, p.addBodies(d)
 }
