@@ -38,6 +38,7 @@ var answerCodes = []answerCode{
 	{fault.CodeInvalidParameter, "Parameters or members are wrong. `errors` lists every one of them.", refusal{path: eventPath, body: `{}`}},
 	{fault.CodeConnectionEnabled, "The connection is enabled, so its signup can't be changed or restarted.", raised(fault.Invalid, fault.CodeConnectionEnabled)},
 	{fault.CodeSignupReplaced, "The provider speaks of a signup that a newer one has replaced.", raised(fault.Invalid, fault.CodeSignupReplaced)},
+	{fault.CodeSignupSettled, "The signup is not pending any more, so that its simulated provider has nothing left to play.", raised(fault.Invalid, fault.CodeSignupSettled)},
 	{fault.CodeOrganization, "The account's company needs an organization number before it can sign up with this provider.", raised(fault.Invalid, fault.CodeOrganization)},
 	{fault.CodeLimitReached, "The connection holds as many events or signups as it can.", raised(fault.Invalid, fault.CodeLimitReached)},
 	{"", "The access token, or the client's secret, is missing or not accepted. This answer has no code.", refusal{path: eventPath, body: `{}`, stranger: true}},

@@ -51,6 +51,7 @@ const (
 	CodeLimitReached      = "LIMIT_REACHED"
 	CodeOrganization      = "ORGANIZATION_NUMBER_REQUIRED"
 	CodeSignupReplaced    = "SIGNUP_REPLACED"
+	CodeSignupSettled     = "SIGNUP_SETTLED"
 )
 
 // Problem is one thing wrong with a request: where it stands and why it was

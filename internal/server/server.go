@@ -136,8 +136,14 @@ func (s *Server) assemble(metrics *telemetry.Metrics) (http.Handler, error) {
 func (s *Server) serves(id account.ID) bool { return s.cfg.Worlds.Serves(id.World()) }
 
 // due is what a new signup makes due: handing it to its provider.
-func (s *Server) due(account.Account, *provider.Provider, connection.Signup) []store.Task {
-	return nil
+func (s *Server) due(acc account.Account, p *provider.Provider, signup connection.Signup) []store.Task {
+	return simulator.Due(acc, p, signup, api.NewID)
+}
+
+// timeOf is what time it is for a test account.
+func (s *Server) timeOf(ctx context.Context, id account.ID) (time.Time, error) {
+	acc, err := s.store.Account(ctx, simulator.Platform, id)
+	return acc.Now(Now()), err
 }
 
 // gateways are the ways to the providers, by world. A test account's providers
@@ -146,7 +152,7 @@ func (s *Server) gateways() map[account.World]gateway.Gateway {
 	if !s.cfg.Worlds.Serves(account.Test) {
 		return nil
 	}
-	return map[account.World]gateway.Gateway{account.Test: simulator.New()}
+	return map[account.World]gateway.Gateway{account.Test: simulator.New(s.timeOf)}
 }
 
 // Addr is the address that was bound.

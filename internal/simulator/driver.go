@@ -1,0 +1,158 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+	"mooring/internal/provider"
+	"mooring/internal/secret"
+	"mooring/internal/store"
+)
+
+// The limits of one move of a clock. A move that reaches one says that there is
+// more.
+const (
+	MaxAdvance = 366 * 24 * time.Hour
+	MaxSteps   = 500
+	moveTime   = 10 * time.Second // after which no further step is begun
+
+	stepTime = 10 * time.Second      // for one call of a step
+	lease    = moveTime + 2*stepTime // of a clock: longer than any move
+	patience = 5 * time.Second       // for a clock that somebody else moves
+	tries    = 5                     // of a step that the service can't take
+)
+
+// Config is what a driver works with. All fields are needed.
+type Config struct {
+	Store    *store.Store
+	Handler  func() http.Handler // the gate as it is now
+	Provider func(slug string) (*provider.Provider, bool)
+	Token    func(ctx context.Context, id account.ID, provider, reference string, expires time.Time) (secret.Plain, error)
+	Moved    func(ctx context.Context, acc account.Account) error // what follows from an account's clock having moved
+	Now      func() time.Time                                     // real time, UTC, microseconds
+	NewID    func() string
+	Log      *slog.Logger
+}
+
+// Driver moves the clocks of test accounts, and plays what becomes due. It is
+// safe for concurrent use, and so are the drivers of several nodes.
+type Driver struct{ Config }
+
+// NewDriver makes a driver.
+func NewDriver(cfg Config) *Driver { return &Driver{cfg} }
+
+// Fired is a call that a step made, or would have made.
+type Fired struct {
+	At       time.Time // in the account's own time
+	Provider string
+	Signup   string // id
+	Scenario string
+	Event    string
+	Outcome  string // "applied", "stale" or "duplicate", "refused", or "lost"
+	Code     string // of a refusal
+}
+
+// Move is what moving a clock came to.
+type Move struct {
+	Account account.Account // with the clock as it is now
+	Fired   []Fired
+	Left    time.Duration // how far the clock still has to go, when a limit was reached before
+	More    bool          // a limit was reached: steps that are due were not played yet
+}
+
+// Platform is in whose name the simulator reads: every test account is its to see.
+var Platform = auth.Caller{Account: account.Platform(account.Test), Kind: account.KindPlatform}
+
+// Clock finds a test account, and the step that is due next on its clock; nil
+// when there is none. A production account has no clock of its own: Missing.
+func (d *Driver) Clock(ctx context.Context, id account.ID) (account.Account, *Planned, error) {
+	if id.World() != account.Test {
+		return account.Account{}, nil, fault.Missing()
+	}
+	acc, err := d.Store.Account(ctx, Platform, id)
+	if err != nil {
+		return account.Account{}, nil, err
+	}
+	task, ok, err := d.next(ctx, id)
+	if err != nil || !ok {
+		return acc, nil, err
+	}
+	planned, err := d.planned(ctx, task)
+	return acc, planned, err
+}
+
+// Advance moves the clock of a test account ahead, and plays each step that
+// becomes due on the way at its own time.
+func (d *Driver) Advance(ctx context.Context, id account.ID, by time.Duration) (Move, error) {
+	return d.holding(ctx, id, patience, func(h *hold) (Move, error) {
+		return h.moveTo(ctx, h.account.Now(d.Now()).Add(by), h.account.Ahead+by)
+	})
+}
+
+// ToNext moves the clock of a test account to the step that is due next, and
+// plays it with all that are due at the same time. Without one it moves nothing.
+func (d *Driver) ToNext(ctx context.Context, id account.ID) (Move, error) {
+	return d.holding(ctx, id, patience, func(h *hold) (Move, error) {
+		task, ok, err := d.next(ctx, id)
+		if err != nil || !ok {
+			return Move{Account: h.account}, err
+		}
+		return h.moveTo(ctx, task.DueAt, 0)
+	})
+}
+
+// next finds the step that is due first, and says whether there is one.
+func (d *Driver) next(ctx context.Context, id account.ID) (store.Task, bool, error) {
+	task, err := d.Store.NextStep(ctx, id)
+	if err != nil && fault.From(err).Kind == fault.NotFound {
+		return store.Task{}, false, nil
+	}
+	return task, err == nil, err
+}
+
+// pollEvery and pollBatch pace the search for steps that became due as real
+// time passed.
+const (
+	pollEvery = time.Second
+	pollBatch = 100
+)
+
+// Run plays steps as real time passes, until ctx ends.
+func (d *Driver) Run(ctx context.Context) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := d.catchUp(ctx); err != nil && ctx.Err() == nil {
+				d.Log.Warn("playing the steps of test accounts failed", "error", err)
+			}
+		}
+	}
+}
+
+// catchUp plays what is due now on every clock that nobody else moves.
+func (d *Driver) catchUp(ctx context.Context) error {
+	ids, err := d.Store.AccountsWithSteps(ctx, d.Now(), pollBatch)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range ids {
+		_, err := d.holding(ctx, id, 0, func(h *hold) (Move, error) {
+			return h.moveTo(ctx, h.account.Now(d.Now()), 0)
+		})
+		if err != nil && !errors.Is(err, errHeld) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,129 @@
+package simulator
+
+import (
+	"context"
+	"time"
+
+	"mooring/internal/auth"
+	"mooring/internal/connection"
+	"mooring/internal/fault"
+	"mooring/internal/provider"
+	"mooring/internal/store"
+)
+
+// Planned is a step that was not played yet.
+type Planned struct {
+	At       time.Time // in the account's own time
+	Provider string
+	Signup   string // id
+	Scenario string
+	Event    string
+	Lost     bool // it will never arrive
+}
+
+// planned says what a task will play; nil when the file has it no more.
+func (d *Driver) planned(ctx context.Context, task store.Task) (*Planned, error) {
+	p, signup, step, err := d.step(ctx, task)
+	if err != nil {
+		if fault.From(err).Kind == fault.Internal {
+			return nil, nil
+		}
+		return nil, err
+	}
+	one := plan(p, signup, task, step)
+	return &one, nil
+}
+
+func plan(p *provider.Provider, signup connection.Signup, task store.Task, step provider.Step) Planned {
+	return Planned{
+		At: task.DueAt, Provider: p.Slug, Signup: signup.ID, Scenario: signup.Scenario, Event: eventOf(p, step), Lost: step.Lost,
+	}
+}
+
+// Wish is another scenario for a signup that is pending.
+type Wish struct {
+	Caller   auth.Caller // who wishes; zero for who holds the signup's link
+	Place    store.Place
+	Signup   string // id; "" for the newest that is pending
+	Scenario string
+	AtOnce   bool // play what has not happened yet now, instead of at its times from now on
+}
+
+// Play lets the provider of a pending signup play another scenario from now on,
+// in place of what was left of the one before, and plays what is due of it.
+func (d *Driver) Play(ctx context.Context, wish Wish) ([]Planned, Move, error) {
+	var planned []Planned
+	move, err := d.holding(ctx, wish.Place.Account, patience, func(h *hold) (Move, error) {
+		now := h.account.Now(d.Now())
+		if err := d.rewrite(ctx, wish, now, &planned); err != nil {
+			return Move{}, err
+		}
+		return h.moveTo(ctx, now, 0)
+	})
+	return planned, move, err
+}
+
+// rewrite replaces what is left to be played of a signup.
+func (d *Driver) rewrite(ctx context.Context, wish Wish, now time.Time, planned *[]Planned) error {
+	p, ok := d.Provider(wish.Place.Provider)
+	if !ok {
+		return fault.Missing()
+	}
+	_, err := d.Store.Change(ctx, store.Change{
+		Caller: wish.Caller, System: wish.Caller.Client == "", Account: wish.Place.Account, Provider: p.Slug, Whole: true,
+		Decide: func(f store.Found) (store.Decision, error) {
+			signup, err := pending(f.Connection, p, wish.Signup)
+			if err != nil {
+				return store.Decision{}, err
+			}
+			signup.Scenario = wish.Scenario
+			left := tasks(wish.Place.Account, p, *signup, func(step provider.Step) time.Time {
+				if wish.AtOnce {
+					return now
+				}
+				return now.Add(step.After)
+			}, d.NewID)
+			steps := scenarioOf(p, *signup).Steps
+			*planned = nil
+			var kept []store.Task
+			for _, task := range left {
+				step := steps[task.Step]
+				if wish.AtOnce && happened(f.Connection, p, *signup, step) {
+					continue
+				}
+				kept = append(kept, task)
+				*planned = append(*planned, plan(p, *signup, task, step))
+			}
+			return store.Decision{Connection: f.Connection, Replaces: signup.ID, Tasks: kept}, nil
+		},
+	})
+	return err
+}
+
+// happened says whether an event like the one of a step was recorded of the
+// signup already.
+func happened(c *connection.Connection, p *provider.Provider, signup connection.Signup, step provider.Step) bool {
+	name := eventOf(p, step)
+	for _, e := range c.Events {
+		if e.Signup == signup.Seq && e.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// pending finds the signup with an id, or the newest, if it is pending.
+func pending(c *connection.Connection, p *provider.Provider, id string) (*connection.Signup, error) {
+	if c == nil || id != "" && c.Find(id) == nil {
+		return nil, fault.Missing()
+	}
+	standings := connection.Standings(c, p.Signup.Many)
+	for i := len(standings) - 1; i >= 0; i-- {
+		s := standings[i]
+		open := s.Status == connection.Pending && (p.Signup.Many || s.Signup.Seq == c.LastSignup)
+		if open && (id == "" || s.Signup.ID == id) {
+			return c.Find(s.Signup.ID), nil
+		}
+	}
+	return nil, fault.New(fault.Invalid, fault.CodeSignupSettled, "the signup is not pending any more; only a pending one plays a scenario")
+}
