@@ -49,7 +49,7 @@ func startDev(tb testing.TB, algorithm auth.Algorithm) dev {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue, Now: server.Now, NewID: newID, NewToken: newToken}
+	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue(), Now: server.Now, NewID: newID, NewToken: newToken}
 	world, err := seeder.Dev(tb.Context())
 	if err != nil {
 		tb.Fatal(err)
@@ -160,7 +160,7 @@ func BenchmarkTokenOverHTTP(b *testing.B) {
 // merchants adds merchants with a pending connection and gives the paths of
 // their events.
 func (d dev) merchants(b *testing.B) []string {
-	vipps, _ := d.server.Catalogue.Get("vipps")
+	vipps, _ := d.server.Catalogue().Get("vipps")
 	partner := d.world.Partner
 	caller := auth.Caller{Account: partner.Account, Kind: account.KindPartner, Client: partner.ID}
 	paths := make([]string, benchMerchants)

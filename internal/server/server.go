@@ -17,7 +17,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"mooring/contract"
 	"mooring/internal/access"
 	"mooring/internal/account"
 	"mooring/internal/api"
@@ -25,13 +24,11 @@ import (
 	"mooring/internal/gate"
 	"mooring/internal/gateway"
 	"mooring/internal/provider"
-	"mooring/internal/reference"
 	"mooring/internal/secret"
 	"mooring/internal/simulator"
 	"mooring/internal/store"
 	"mooring/internal/telemetry"
 	"mooring/internal/vault"
-	"mooring/providers"
 )
 
 // Server is one assembled service, listening but not yet answering.
@@ -41,11 +38,11 @@ type Server struct {
 	store    *store.Store
 	access   *access.Access
 	vault    *vault.Vault
+	desk     *gateway.Desk
+	metrics  *telemetry.Metrics
 	http     *http.Server
+	current  atomic.Pointer[generation]
 	stopping atomic.Bool
-
-	// Catalogue is the providers that this server knows.
-	Catalogue *provider.Catalogue
 }
 
 // New checks the configuration, opens the database and the key file, binds the
@@ -80,22 +77,24 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	metrics := telemetry.NewMetrics()
+	s.metrics = telemetry.NewMetrics()
 	s.access, err = access.New(ctx, access.Config{
 		Store: s.store, Sealer: sealer, Claimed: cfg.MustExist, PublicURL: s.cfg.PublicURL, DocumentedHost: cfg.DocumentedHost,
 		Algorithm: cfg.Algorithm, Serves: s.serves, TokenLife: cfg.TokenLife, LoginFailuresPerMinute: cfg.LoginFailures,
-		Now: Now, Log: cfg.Log, Metrics: metrics,
+		Now: Now, Log: cfg.Log, Metrics: s.metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.vault = vault.New(s.store, sealer, s.access.FingerprintKey(), Now, api.NewID)
-	handler, err := s.assemble(metrics)
+	s.desk = gateway.New(s.gateways())
+	first, err := s.assemble(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.current.Store(first)
 	s.http = &http.Server{
-		Handler:           handler,
+		Handler:           s,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -104,32 +103,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
 	}
 	return s, nil
-}
-
-// assemble puts the gate in front of the operations.
-func (s *Server) assemble(metrics *telemetry.Metrics) (http.Handler, error) {
-	var err error
-	if s.Catalogue, err = provider.Load(providers.FS); err != nil {
-		return nil, err
-	}
-	document, err := gate.Assemble(contract.FS, s.Catalogue.Contract())
-	if err != nil {
-		return nil, err
-	}
-	return gate.New(gate.Config{
-		Document: document,
-		Functions: api.Operations(api.Deps{
-			Store: s.store, Access: s.access, Catalogue: s.Catalogue, Desk: gateway.New(s.gateways()),
-			Vault: s.vault, Due: s.due,
-			Document: document, Pages: reference.New(document, s.cfg.PublicURL), PublicURL: s.cfg.PublicURL,
-			Serves: s.serves, Now: Now, Ready: s.ready, Metrics: metrics.Render, Log: s.cfg.Log,
-		}),
-		Verify:         s.access.Verify,
-		World:          s.serves,
-		Log:            s.cfg.Log,
-		Metrics:        metrics,
-		FingerprintKey: s.access.FingerprintKey(),
-	})
 }
 
 // serves says whether this process serves an account's world.
