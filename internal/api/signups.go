@@ -19,9 +19,9 @@ import (
 
 // The headers of signups, events and syncs.
 const (
-	effectHeader   = "Mooring-Effect"   // what a write did
-	syncHeader     = "Mooring-Sync"     // what asking the provider came to
-	scenarioHeader = "Mooring-Scenario" // what the provider of a test account is to play
+	effectHeader   = "Mooring-Effect" // what a write did
+	syncHeader     = "Mooring-Sync"   // what asking the provider came to
+	scenarioHeader = provider.ScenarioHeader
 )
 
 type signupBody struct {
