@@ -184,7 +184,9 @@ func TestANameIsJudgedByAllItsAddresses(t *testing.T) {
 	})
 }
 
-func safe(prefix string) string { return strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(prefix) }
+func safe(prefix string) string {
+	return strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(prefix)
+}
 
 func TestANameThatChangesItsMindIsJudgedEachTime(t *testing.T) {
 	s, came := receiver(t, func(http.ResponseWriter, *http.Request) {})
