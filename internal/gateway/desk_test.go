@@ -35,6 +35,10 @@ func (u *upstream) Status(ctx context.Context, q gateway.Question) (provider.Rep
 	return u.answer(ctx, q)
 }
 
+func (u *upstream) Submit(context.Context, gateway.Submission) (*connection.Message, error) {
+	return nil, gateway.ErrUnavailable
+}
+
 func after(d time.Duration, r provider.Report) *upstream {
 	return &upstream{answer: func(ctx context.Context, _ gateway.Question) (provider.Report, error) {
 		select {

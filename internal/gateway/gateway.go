@@ -1,10 +1,11 @@
-// Package gateway owns our questions to the providers: how does this
-// connection stand with you?
+// Package gateway owns our calls to the providers: take this signup, and how
+// does this connection stand with you?
 //
 // It promises that a connection is asked about at most once in an interval,
-// whoever and however many want to know, and that a provider which is slow,
-// wrong or broken costs a caller a few seconds and nothing else. It must never
-// write anything, and must never know a provider by name.
+// whoever and however many want to know, that a provider which is slow, wrong
+// or broken costs a caller a few seconds and nothing else, and that a signup
+// which is handed over again can be told from a new one by its id. It must
+// never write anything, and must never know a provider by name.
 package gateway
 
 import (
@@ -14,6 +15,7 @@ import (
 	"mooring/internal/account"
 	"mooring/internal/connection"
 	"mooring/internal/provider"
+	"mooring/internal/secret"
 )
 
 // Question is what is asked: how the connection of an account stands. The
@@ -24,14 +26,36 @@ type Question struct {
 	Connection *connection.Connection
 }
 
+// Submission is a signup on its way to its provider.
+type Submission struct {
+	ID       string // the same each time that the signup is handed over
+	Account  account.Account
+	Provider *provider.Provider
+	Signup   connection.Signup
+	Data     secret.Plain // JSON object: the whole signup, with what rests sealed
+	Callback Callback
+}
+
+// Callback is how the provider answers later.
+type Callback struct {
+	Events     string // URL for events about this signup
+	Documented string // URL of the provider's documented callback; "" when there is none
+	Token      secret.Plain
+}
+
 // Gateway is a way to the providers of one world.
 type Gateway interface {
+	// Submit hands a signup to its provider. It returns nil when the provider
+	// has taken it and will say later how it went, and what the provider said of
+	// it otherwise. ErrUnavailable says that nobody takes signups for this
+	// provider.
+	Submit(ctx context.Context, s Submission) (*connection.Message, error)
 	// Status asks the provider. It returns when ctx ends. ErrUnavailable says
 	// that this provider can't be asked at all.
 	Status(ctx context.Context, q Question) (provider.Report, error)
 }
 
-// ErrUnavailable is a gateway's answer when there is nobody to ask about a
+// ErrUnavailable is a gateway's answer when there is nobody to talk to about a
 // provider.
 var ErrUnavailable = errors.New("nobody can be asked about this provider")
 

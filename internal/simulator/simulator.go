@@ -79,3 +79,12 @@ func lost(p *provider.Provider, played provider.Scenario, signup connection.Sign
 	}
 	return said
 }
+
+// Submit takes any signup: what the simulated provider does with it are the
+// steps of its scenario.
+func (Simulator) Submit(_ context.Context, s gateway.Submission) (*connection.Message, error) {
+	if s.Account.ID.World() != account.Test {
+		return nil, errProduction
+	}
+	return nil, nil
+}
