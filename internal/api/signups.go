@@ -43,12 +43,7 @@ func (o operations) signup(ctx context.Context, call *gate.Call, in signupBody) 
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	kept, parts := p.SplitSignup(data)
-	application := connection.Application{ID: NewID(), Key: p.SignupKey(data), Data: kept, Scenario: scenario}
-	if len(parts) > 0 { // else the data itself tells whether it was sent before
-		application.Digest = o.Vault.Digest("signup", data)
-	}
-	sealed, err := o.Vault.Signup(ctx, place(call, p), application.ID, parts)
+	application, sealed, err := o.Vault.Application(ctx, place(call, p), p, NewID(), data, scenario)
 	if err != nil {
 		return gate.Reply{}, err
 	}

@@ -93,7 +93,7 @@ func (c devCommand) populate(ctx context.Context, s *server.Server) (ready, erro
 	} else if made {
 		return ready{}, errors.New("this database was made by `mooring init`; dev would add test accounts to it, so name another")
 	}
-	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue(), Now: server.Now, NewID: api.NewID, NewToken: api.NewToken}
+	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue(), Vault: s.Vault(), Due: s.Due, Now: server.Now, NewID: api.NewID, NewToken: api.NewToken}
 	world, err := seeder.Dev(ctx)
 	return describe(s.PublicURL(), world), err
 }

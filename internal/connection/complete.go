@@ -20,7 +20,8 @@ type Message struct {
 // completed again, nor reconfigured, while the connection is enabled: a
 // connection in use is never pointed elsewhere without a new signup. What
 // completes a signup happened when it was heard, unless it says otherwise: a
-// report of before that comes later is stale. It is Missing when there is no such signup. c must have been loaded whole.
+// report of before that comes later is stale, and then nothing but the event
+// is recorded. It is Missing when there is no such signup. c must have been loaded whole.
 func Hear(c *Connection, p *provider.Provider, in Message, act Act) (Event, error) {
 	s := c.Find(in.Signup)
 	if s == nil {
@@ -38,8 +39,8 @@ func Hear(c *Connection, p *provider.Provider, in Message, act Act) (Event, erro
 		in.Event.OccurredAt = later(act.At, c.OccurredAt)
 	}
 	e, err := Append(c, in.Event, act)
-	if err != nil {
-		return Event{}, err
+	if err != nil || e.Stale {
+		return e, err
 	}
 	if changes {
 		s.CallbackAt = e.CreatedAt

@@ -92,9 +92,11 @@ func TestAReportOfBeforeTheCallbackThatComesLaterIsStale(t *testing.T) {
 	if c.Status != connection.Enabled {
 		t.Error("a sender whose clock is ahead kept the callback from being applied")
 	}
-	e := post(t, c, connection.NewEvent{Status: connection.Pending, Name: "late", OccurredAt: start.Add(time.Hour)}, d)
-	if !e.Stale || c.Status != connection.Enabled {
-		t.Errorf("%+v: %s", e, c.Status)
+	c.Status = connection.Failed // so that it could be configured again
+	late := completes(c.Signups[0].ID, `{"id":2}`)
+	late.Event.OccurredAt = start.Add(time.Hour)
+	if e := hear(t, c, single, late, d); !e.Stale || c.Status != connection.Failed || string(c.Configuration) != `{"id":1}` {
+		t.Errorf("%+v: %s with %s", e, c.Status, c.Configuration)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"mooring/internal/provider"
 	"mooring/internal/secret"
 	"mooring/internal/store"
+	"mooring/internal/vault"
 )
 
 // Credentials are a new API client with its secret, which is shown once.
@@ -47,10 +48,12 @@ var (
 	platformScopes = append(auth.Scopes{auth.ScopeOperator}, accountScopes...)
 )
 
-// Seeder writes into one store.
+// Seeder writes into one store. Platform needs neither Catalogue, Vault nor Due.
 type Seeder struct {
 	Store     *store.Store
 	Catalogue *provider.Catalogue
+	Vault     *vault.Vault
+	Due       func(account.Account, *provider.Provider, connection.Signup) []store.Task // what a new signup makes due
 	Now       func() time.Time
 	NewID     func() string // ids of events and signups
 	NewToken  func() string // tokens of signup links
@@ -136,15 +139,24 @@ func (s Seeder) signups(ctx context.Context, merchant Credentials) error {
 }
 
 func (s Seeder) signup(ctx context.Context, caller auth.Caller, p *provider.Provider) error {
-	act := connection.Act{At: s.Now(), By: caller.Client, NewID: s.NewID, NewToken: s.NewToken}
-	_, err := s.Store.Change(ctx, store.Change{
+	at := store.Place{Account: caller.Account, Provider: p.Slug}
+	application, sealed, err := s.Vault.Application(ctx, at, p, s.NewID(), p.Example(), p.Play(p.Example()))
+	if err != nil {
+		return err
+	}
+	_, err = s.Store.Change(ctx, store.Change{
 		Caller: caller, Account: caller.Account, Provider: p.Slug, Whole: true,
 		Decide: func(f store.Found) (store.Decision, error) {
 			if f.Connection != nil {
 				return store.Decision{}, nil
 			}
-			c, err := connection.Apply(nil, f.Account, p, connection.Application{ID: s.NewID(), Data: p.Example(), Key: p.SignupKey(p.Example())}, act)
-			return store.Decision{Connection: c}, err
+			act := connection.Act{At: f.Account.Now(s.Now()), By: caller.Client, NewID: s.NewID, NewToken: s.NewToken}
+			c, err := connection.Apply(nil, f.Account, p, application, act)
+			if err != nil {
+				return store.Decision{}, err
+			}
+			due := s.Due(f.Account, p, c.Signups[0])
+			return store.Decision{Connection: c, Keys: sealed.Keys, Fields: sealed.Fields, Tasks: due}, nil
 		},
 	})
 	return err

@@ -49,7 +49,7 @@ func startDev(tb testing.TB, algorithm auth.Algorithm) dev {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue(), Now: server.Now, NewID: newID, NewToken: newToken}
+	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue(), Vault: s.Vault(), Due: s.Due, Now: server.Now, NewID: newID, NewToken: newToken}
 	world, err := seeder.Dev(tb.Context())
 	if err != nil {
 		tb.Fatal(err)

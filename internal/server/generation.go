@@ -42,7 +42,7 @@ func (s *Server) assemble(context.Context) (*generation, error) {
 	handler, err := gate.New(gate.Config{
 		Document: document,
 		Functions: api.Operations(api.Deps{
-			Store: s.store, Access: s.access, Catalogue: catalogue, Desk: s.desk, Vault: s.vault, Due: s.due,
+			Store: s.store, Access: s.access, Catalogue: catalogue, Desk: s.desk, Vault: s.vault, Due: s.Due,
 			Document: document, Pages: reference.New(document, s.cfg.PublicURL), PublicURL: s.cfg.PublicURL,
 			Serves: s.serves, Now: Now, Ready: s.ready, Metrics: s.metrics.Render, Log: s.cfg.Log,
 		}),

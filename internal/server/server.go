@@ -108,8 +108,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 // serves says whether this process serves an account's world.
 func (s *Server) serves(id account.ID) bool { return s.cfg.Worlds.Serves(id.World()) }
 
-// due is what a new signup makes due: handing it to its provider.
-func (s *Server) due(acc account.Account, p *provider.Provider, signup connection.Signup) []store.Task {
+// Due is what a new signup makes due: handing it to its provider.
+func (s *Server) Due(acc account.Account, p *provider.Provider, signup connection.Signup) []store.Task {
 	return simulator.Due(acc, p, signup, api.NewID)
 }
 
@@ -136,6 +136,9 @@ func (s *Server) LocalURL() string { return derivedURL(s.listener.Addr().(*net.T
 
 // PublicURL is the base under which clients reach this server.
 func (s *Server) PublicURL() string { return s.cfg.PublicURL }
+
+// Vault is the keys of accounts and of people, likewise.
+func (s *Server) Vault() *vault.Vault { return s.vault }
 
 // Store is the open database, for what a command writes before Run.
 func (s *Server) Store() *store.Store { return s.store }
