@@ -84,48 +84,59 @@ func writeDurably(file *os.File, text []byte) error {
 // OpenKeyFile reads a key file. Each refusal is one sentence that names the
 // file and what to do.
 func OpenKeyFile(path string) (*Sealer, error) {
-	text, err := readPrivate(path)
+	keys, err := readKeys(path)
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := parseKeyset(text)
+	sealer := &Sealer{path: path}
+	sealer.keys.Store(keys)
+	return sealer, nil
+}
+
+// readKeys reads the keys of a key file, and notes which file it was.
+func readKeys(path string) (*keys, error) {
+	text, info, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	k, err := parseKeyset(text)
 	if err != nil {
 		return nil, refuse(err, "key file %s is damaged or no key file: put the right one back from where it is kept safe, since what it sealed opens with nothing else", path)
 	}
-	sealer.path = path
-	return sealer, nil
+	k.info = info
+	return k, nil
 }
 
 // readPrivate reads a regular file that only its owner may read. It asks
 // before it opens, since opening a pipe would wait for a writer, and again
 // after, since the name may have moved meanwhile.
-func readPrivate(path string) ([]byte, error) {
+func readPrivate(path string) ([]byte, fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, refuse(err, "key file %s does not exist: put it back from where it is kept safe, or name it with --key-file; a new database gets its own from `mooring init`", path)
+		return nil, nil, refuse(err, "key file %s does not exist: put it back from where it is kept safe, or name it with --key-file; a new database gets its own from `mooring init`", path)
 	}
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, nil, unreadable(path, err)
 	}
 	if err := private(path, info); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, nil, unreadable(path, err)
 	}
 	defer func() { _ = file.Close() }()
 	if info, err = file.Stat(); err != nil {
-		return nil, unreadable(path, err)
+		return nil, nil, unreadable(path, err)
 	}
 	if err := private(path, info); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile))
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, nil, unreadable(path, err)
 	}
-	return text, nil
+	return text, info, nil
 }
 
 func private(path string, info fs.FileInfo) error {
@@ -150,8 +161,12 @@ func reason(err error) error {
 	return err
 }
 
-func parseKeyset(text []byte) (*Sealer, error) {
+func parseKeyset(text []byte) (*keys, error) {
 	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(text)))
+	if err != nil {
+		return nil, err
+	}
+	primary, err := handle.Primary()
 	if err != nil {
 		return nil, err
 	}
@@ -159,5 +174,5 @@ func parseKeyset(text []byte) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sealer{box: box}, nil
+	return &keys{box: box, handle: handle, primary: primary.KeyID()}, nil
 }

@@ -28,7 +28,7 @@ import (
 
 // Vault seals and opens. It is safe for concurrent use.
 type Vault struct {
-	store     Store
+	store     *store.Store
 	sealer    *secret.Sealer
 	digestKey []byte
 	now       func() time.Time
@@ -44,20 +44,12 @@ type ownKey struct {
 	key secret.DataKey
 }
 
-// Store is what the vault asks of the database.
-type Store interface {
-	AddDataKey(ctx context.Context, k store.DataKey) (store.DataKey, error)
-	DataKey(ctx context.Context, id account.ID) (store.DataKey, error)
-	DataKeyByID(ctx context.Context, id account.ID, key string) (store.DataKey, error)
-	SealedFields(ctx context.Context, at store.Place, holder string) ([]store.SealedField, error)
-}
-
 // maxKeys bounds how many accounts' keys are remembered.
 const maxKeys = 10_000
 
 // New makes a vault over a store, with the key file that wraps its keys and
 // the key of its digests, which is equal on all nodes.
-func New(s Store, sealer *secret.Sealer, digestKey []byte, now func() time.Time, newID func() string) *Vault {
+func New(s *store.Store, sealer *secret.Sealer, digestKey []byte, now func() time.Time, newID func() string) *Vault {
 	return &Vault{store: s, sealer: sealer, digestKey: digestKey, now: now, newID: newID, own: map[account.ID]ownKey{}}
 }
 
@@ -83,7 +75,7 @@ func (v *Vault) Signup(ctx context.Context, at store.Place, signup string, parts
 
 // Configuration seals the parts of a configuration under the account's key.
 // The Version of the fields is for the decision to set. certificates says which
-// members hold one: their NotAfter is read.
+// members hold one: their NotAfter is read, and one that can't be is refused.
 func (v *Vault) Configuration(ctx context.Context, at store.Place, parts []provider.Part, certificates []provider.Certificate) (Sealed, error) {
 	if len(parts) == 0 {
 		return Sealed{}, nil
@@ -93,7 +85,10 @@ func (v *Vault) Configuration(ctx context.Context, at store.Place, parts []provi
 		return Sealed{}, err
 	}
 	fields, err := v.seal(key, id, at, "", parts)
-	return Sealed{Fields: fields}, err
+	if err != nil {
+		return Sealed{}, err
+	}
+	return Sealed{Fields: fields}, readCertificates(fields, parts, certificates)
 }
 
 // Shown opens what the connection's own GET may show of its configuration in
