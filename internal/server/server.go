@@ -37,6 +37,7 @@ type Server struct {
 	listener net.Listener
 	store    *store.Store
 	access   *access.Access
+	sealer   *secret.Sealer
 	vault    *vault.Vault
 	desk     *gateway.Desk
 	metrics  *telemetry.Metrics
@@ -73,20 +74,19 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := secret.OpenKeyFile(cfg.KeyFile)
-	if err != nil {
+	if s.sealer, err = secret.OpenKeyFile(cfg.KeyFile); err != nil {
 		return nil, err
 	}
 	s.metrics = telemetry.NewMetrics()
 	s.access, err = access.New(ctx, access.Config{
-		Store: s.store, Sealer: sealer, Claimed: cfg.MustExist, PublicURL: s.cfg.PublicURL, DocumentedHost: cfg.DocumentedHost,
+		Store: s.store, Sealer: s.sealer, Claimed: cfg.MustExist, PublicURL: s.cfg.PublicURL, DocumentedHost: cfg.DocumentedHost,
 		Algorithm: cfg.Algorithm, Serves: s.serves, TokenLife: cfg.TokenLife, LoginFailuresPerMinute: cfg.LoginFailures,
 		Now: Now, Log: cfg.Log, Metrics: s.metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.vault = vault.New(s.store, sealer, s.access.FingerprintKey(), Now, api.NewID)
+	s.vault = vault.New(s.store, s.sealer, s.access.FingerprintKey(), Now, api.NewID)
 	s.desk = gateway.New(s.gateways())
 	first, err := s.assemble(ctx)
 	if err != nil {
@@ -151,6 +151,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group, background := errgroup.WithContext(background)
 	group.Go(func() error { return s.access.Run(background) })
 	group.Go(func() error { return s.sweep(background) })
+	group.Go(func() error { return s.followKeyFile(background) })
 	group.Go(func() error {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
