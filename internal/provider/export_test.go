@@ -34,3 +34,8 @@ const SignupReceived = signupReceived
 
 // Canonical is the one spelling of a plain value.
 func Canonical(value any) []byte { return canonical(value) }
+
+// Ruled is a provider with nothing but schemas.
+func Ruled(request, configuration map[string]any) *Provider {
+	return &Provider{request: ruleOf(request, false), configuration: ruleOf(configuration, true)}
+}

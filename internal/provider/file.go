@@ -156,7 +156,7 @@ func (f file) provider() *Provider {
 		},
 		Callback: f.callback(), Events: f.known(), Scenarios: f.scenarios(), Magic: Magic(f.Magic), Batch: f.batch(),
 		example: []byte(`{}`),
-		file:    f,
+		file:    f, request: ruleOf(v.Request, false), configuration: ruleOf(v.Configuration, true),
 	}
 	for _, c := range f.Certificates {
 		p.Certificates = append(p.Certificates, Certificate(c))
@@ -219,15 +219,6 @@ func canonical(value any) []byte {
 		panic(fmt.Sprintf("provider: a value that was written cannot be read: %v", err))
 	}
 	return spelling
-}
-
-// plainObject reads a JSON object as the plain value that it was; nil stays nil.
-func plainObject(text []byte) map[string]any {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var object map[string]any
-	_ = decoder.Decode(&object) // it is {} at worst: nothing but objects come here
-	return object
 }
 
 //go:embed file.schema.yaml

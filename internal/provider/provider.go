@@ -29,8 +29,10 @@ type Provider struct {
 	Magic         Magic
 	Batch         *Batch // nil when the provider takes no files
 
-	example []byte
-	file    file
+	example       []byte
+	request       *rule // nil when there is no body
+	configuration *rule // nil when there is none
+	file          file
 }
 
 // Signup is how a provider takes applications.

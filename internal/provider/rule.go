@@ -1,0 +1,70 @@
+package provider
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// rule is what a schema says of how a value must be treated: the value itself,
+// and what it holds.
+type rule struct {
+	class   Class
+	sealed  bool // it is taken out of its document and leaves nothing
+	shown   bool // it may be put back
+	classed bool // it, or something that it holds, is not business data
+
+	kind    string           // type of the value
+	members map[string]*rule // of an object; nil when its members are not known
+	open    bool             // members that are not known are kept
+	items   *rule            // of an array
+}
+
+// ruleOf compiles a schema; nil for none. reveals says whether secrets that
+// are not writeOnly are ever put back.
+func ruleOf(schema map[string]any, reveals bool) *rule {
+	if schema == nil {
+		return nil
+	}
+	r := &rule{class: classOf(schema), sealed: sealed(schema), open: schema["additionalProperties"] == true}
+	r.kind, _ = schema["type"].(string)
+	r.shown = reveals && r.class == Secret && schema["writeOnly"] != true
+	r.classed = r.class != ""
+	if properties := members(schema, "properties"); properties != nil {
+		r.members = map[string]*rule{}
+		for name := range properties {
+			m := ruleOf(members(properties, name), reveals)
+			r.members[name] = m
+			r.classed = r.classed || m.classed
+		}
+	}
+	if r.items = ruleOf(members(schema, "items"), reveals); r.items != nil {
+		r.classed = r.classed || r.items.classed
+	}
+	return r
+}
+
+// classOf is the class of the values of a schema. What is never shown opens
+// something, unless the file says better.
+func classOf(schema map[string]any) Class {
+	class, _ := schema["class"].(string)
+	if class == "" && schema["writeOnly"] == true {
+		return Secret
+	}
+	return Class(class)
+}
+
+// sealed says whether values of a schema leave nothing where they stood.
+func sealed(schema map[string]any) bool {
+	class := classOf(schema)
+	return schema["writeOnly"] == true || class == Secret || class == Identity
+}
+
+// fits says whether a value is of the kind that the rule speaks of.
+func (r *rule) fits(value jsontext.Value) bool {
+	switch r.kind {
+	case "object":
+		return value.Kind() == '{'
+	case "array":
+		return value.Kind() == '['
+	}
+	return value.Kind() != '{' && value.Kind() != '['
+}
