@@ -115,7 +115,7 @@ func (p *Provider) read() map[string]any {
 	o := p.operation("get", functionRead, text, "read:accounts", parameters)
 	success := p.success("The whole connection.", headers...)
 	shown := map[string]any{"pending": p.pendingExample()}
-	if answer := p.Scenarios[happy].Answer; answer != nil {
+	if answer := p.Scenarios[Happy].Answer; answer != nil {
 		shown[answer.Status] = p.answeredExample(*answer)
 	}
 	success["content"] = p.content(shown)

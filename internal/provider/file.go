@@ -158,6 +158,7 @@ func (f file) provider() *Provider {
 		example: []byte(`{}`),
 		file:    f, request: ruleOf(v.Request, false), configuration: ruleOf(v.Configuration, true),
 	}
+	p.showsSecrets = p.configuration.shows()
 	for _, c := range f.Certificates {
 		p.Certificates = append(p.Certificates, Certificate(c))
 	}

@@ -59,7 +59,7 @@ func (o outcome) report() Report {
 }
 
 func (f file) scenarios() map[string]Scenario {
-	all := map[string]Scenario{happy: {}}
+	all := map[string]Scenario{Happy: {}}
 	for name, s := range f.Scenarios {
 		played := Scenario{Summary: s.Summary}
 		if s.Answer != nil {

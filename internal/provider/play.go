@@ -9,22 +9,20 @@ import (
 	"mooring/internal/account"
 )
 
-// Play is the scenario that a signup's data asks for: "happy" unless a magic
+// Play is the scenario that a signup's data asks for: Happy unless a magic
 // value names another. data is the whole request, before it is split.
 func (p *Provider) Play(data []byte) string {
 	if p.Magic.Member == "" {
-		return happy
+		return Happy
 	}
 	value, _ := find(plainObject(data), tokens(p.Magic.Member))
 	text, _ := value.(string)
 	if scenario, ok := p.Magic.Values[text]; ok {
 		return scenario
 	}
-	return happy
+	return Happy
 }
 
-// happy is the scenario that every file has.
-const happy = "happy"
 
 // CallbackPath is where the provider's documented callback about a signup
 // goes; "" when there is none.

@@ -32,6 +32,7 @@ type Provider struct {
 	example       []byte
 	request       *rule // nil when there is no body
 	configuration *rule // nil when there is none
+	showsSecrets  bool
 	file          file
 }
 

@@ -58,6 +58,20 @@ func sealed(schema map[string]any) bool {
 	return schema["writeOnly"] == true || class == Secret || class == Identity
 }
 
+// shows says whether the rule, or one below it, lets a sealed value be put
+// back.
+func (r *rule) shows() bool {
+	if r == nil || r.shown || r.items.shows() {
+		return r != nil
+	}
+	for _, m := range r.members {
+		if m.shows() {
+			return true
+		}
+	}
+	return false
+}
+
 // fits says whether a value is of the kind that the rule speaks of.
 func (r *rule) fits(value jsontext.Value) bool {
 	switch r.kind {

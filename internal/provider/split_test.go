@@ -189,7 +189,7 @@ func TestWhatMayBeShownComesBackWhereItWas(t *testing.T) {
 		d := drawDocument(t)
 		p := provider.Ruled(nil, d.schema)
 		kept, parts := p.SplitConfiguration(provider.Canonical(d.value))
-		if want, got := provider.Canonical(d.shown), p.Reveal(kept, parts); !bytes.Equal(want, got) {
+		if want, got := provider.Canonical(d.shown), p.Disclose(kept, parts); !bytes.Equal(want, got) {
 			t.Errorf("%s: %s", provider.Canonical(d.schema), cmp.Diff(string(want), string(got)))
 		}
 		if again, more := p.SplitConfiguration(kept); !bytes.Equal(again, kept) || len(more) > count(d.kept) {
@@ -344,11 +344,11 @@ func TestOnlyWhatTheFileShowsIsRevealed(t *testing.T) {
 		"no JSON":                  {part("/keys/0/key", `k`), kept},
 		"a part that is not shown": {provider.Part{Pointer: "/keys/0/key", Value: secret.NewPlain(`"k"`)}, kept},
 	} {
-		if got := string(p.Reveal([]byte(kept), []provider.Part{test.part})); got != test.want {
+		if got := string(p.Disclose([]byte(kept), []provider.Part{test.part})); got != test.want {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	if got := string(p.Reveal([]byte(`[`), []provider.Part{part("/keys/0/key", `"k"`)})); got != `[` {
+	if got := string(p.Disclose([]byte(`[`), []provider.Part{part("/keys/0/key", `"k"`)})); got != `[` {
 		t.Errorf("what is no configuration: %s", got)
 	}
 }
@@ -377,10 +377,10 @@ func FuzzSplit(f *testing.F) {
 		}
 		parts = append(parts, provider.Part{Pointer: pointer, Value: secret.NewPlain(`"` + pointer), Shown: true})
 		parts = append(parts, provider.Part{Pointer: pointer, Value: secret.NewPlain(`"v"`), Shown: true})
-		if revealed := p.Reveal(kept, parts); !json.Valid(revealed) {
+		if revealed := p.Disclose(kept, parts); !json.Valid(revealed) {
 			t.Errorf("%s is revealed", revealed)
 		}
-		p.Reveal(document, parts)
+		p.Disclose(document, parts)
 		p.Configure(document, document)
 		p.Play(document)
 		if erased := p.Anonymous(document); !json.Valid(erased) {

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Reveal puts the parts that may be shown back into a configuration. A part
+// Disclose puts the parts that may be shown back into a configuration. A part
 // whose place is gone, such as an item of a list that became shorter, stays
 // out.
-func (p *Provider) Reveal(configuration []byte, parts []Part) []byte {
+func (p *Provider) Disclose(configuration []byte, parts []Part) []byte {
 	shown := slices.ContainsFunc(parts, func(part Part) bool { return part.Shown })
 	whole := plainObject(configuration)
 	if !shown || whole == nil || p.configuration == nil {
@@ -24,6 +24,10 @@ func (p *Provider) Reveal(configuration []byte, parts []Part) []byte {
 	}
 	return canonical(whole)
 }
+
+// ShowsSecrets says whether the connection's own GET gives back anything that
+// is sealed.
+func (p *Provider) ShowsSecrets() bool { return p.showsSecrets }
 
 // put sets the member at the end of a path, if the rule lets it be shown and
 // the object that has it is there.
