@@ -40,6 +40,12 @@ func TestTheDocumentedOperationsAreServed(t *testing.T) {
 		"bambora_get":         "GET bambora documented-2021",
 		"instabank_post":      "POST instabank documented-2021",
 		"instabank_get":       "GET instabank documented-2021",
+		"klarna_post":         "POST klarna documented-2026",
+		"klarna_get":          "GET klarna inferred",
+		"vipps_psp_post":      "POST vipps-psp documented-2026",
+		"vipps_psp_get":       "GET vipps-psp inferred",
+		"common_post":         "POST common documented-2026",
+		"common_get":          "GET common documented-2021",
 	}
 	got := map[string]string{}
 	for _, o := range newSuite(t).document.Operations() {
@@ -81,7 +87,10 @@ func TestThePartnerEndpointTakesTheProvidersThatSaySo(t *testing.T) {
 	}
 }
 
+// TestSecretsAreNotInTheContract looks at what answers are made of. A request
+// says of its own members that they are never shown.
 func TestSecretsAreNotInTheContract(t *testing.T) {
+	schemas := newSuite(t).catalogue.Contract()["components"].(map[string]any)["schemas"].(map[string]any)
 	var walk func(at string, value any)
 	walk = func(at string, value any) {
 		switch value := value.(type) {
@@ -99,8 +108,10 @@ func TestSecretsAreNotInTheContract(t *testing.T) {
 		}
 	}
 	walk("", acme(t).Contract())
-	for name, schema := range newSuite(t).catalogue.Contract()["components"].(map[string]any)["schemas"].(map[string]any) {
-		walk(name, schema)
+	for name, schema := range schemas {
+		if strings.HasSuffix(name, "Connection") {
+			walk(name, schema)
+		}
 	}
 	configuration := connectionMember(t, acme(t), "AcmeConnection", "configuration")
 	want := map[string]any{
