@@ -19,6 +19,7 @@ import (
 type devCommand struct {
 	logFlags
 	cacheFlags
+	providerFlags
 	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on (${default}); port 0 takes a free one."`
 	PublicURL        string         `placeholder:"URL" help:"Base URL under which clients reach this server, when it is not the address; plain http will do."`
 	Data             string         `placeholder:"DIR" help:"Directory to keep the data in, and DIR.key for its key. Without it everything is gone at the end."`
@@ -36,7 +37,8 @@ are new at each start.
 
 Examples:
   mooring dev
-  mooring dev --listen 127.0.0.1:0 --data ./dev-data --ready-file ready.json`
+  mooring dev --listen 127.0.0.1:0 --data ./dev-data --ready-file ready.json
+  mooring dev --providers ./providers`
 }
 
 // Run serves a small test world until it is told to stop.
@@ -59,11 +61,17 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 	if err := ensureKeyFile(keyFile); err != nil {
 		return err
 	}
+	var reload <-chan os.Signal
+	if c.Providers != "" { // else the end of a terminal is the end of what runs in it
+		var stop func()
+		reload, stop = hangups()
+		defer stop()
+	}
 	log := c.logger(stdio.Err)
 	s, err := server.New(ctx, server.Config{
 		Listen: c.Listen, PublicURL: c.PublicURL, PlainHTTP: true, DataDir: dir, Database: c.Database, KeyFile: keyFile, Worlds: server.BothWorlds,
 		DocumentedHost: true, Algorithm: c.SigningAlgorithm, LoginFailures: c.LoginFailures,
-		Log: log,
+		Providers: c.Providers, Reload: reload, Log: log,
 	})
 	if err != nil {
 		return err

@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"mooring/internal/auth"
@@ -37,8 +40,21 @@ func besideData(dir string) (string, error) {
 	return absolute + ".key", err
 }
 
+// providerFlags name an operator's own providers.
+type providerFlags struct {
+	Providers string `placeholder:"DIR" help:"Directory with provider files (*.yaml) of your own, beside those in the program. SIGHUP reads it again."`
+}
+
+// hangups are the SIGHUPs that this process gets until stop is called.
+func hangups() (signals <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 1) // one that comes during a reading causes one more, several no more than that
+	signal.Notify(c, syscall.SIGHUP)
+	return c, func() { signal.Stop(c) }
+}
+
 type serveCommand struct {
 	databaseFlags
+	providerFlags
 	logFlags
 	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on (${default})."`
 	PublicURL        string         `required:"" placeholder:"URL" help:"Base URL under which clients reach this server; https unless it is this machine."`
@@ -54,7 +70,9 @@ func (serveCommand) Help() string {
 	return `Examples:
   mooring serve --data /var/lib/mooring --public-url https://connections.example.com
   mooring serve --database postgres://mooring@db/mooring --key-file /etc/mooring.key \
-      --public-url https://connections.example.com --world both`
+      --public-url https://connections.example.com --world both
+  mooring serve --data /var/lib/mooring --public-url https://connections.example.com \
+      --providers /etc/mooring/providers`
 }
 
 // Run serves until it is told to stop.
@@ -63,9 +81,12 @@ func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err != nil {
 		return err
 	}
+	reload, stop := hangups()
+	defer stop()
 	log := c.logger(stdio.Err)
 	s, err := server.New(ctx, server.Config{
 		Listen: c.Listen, PublicURL: c.PublicURL, DataDir: c.Data, Database: c.Database, MustExist: true, KeyFile: keyFile,
+		Providers: c.Providers, Reload: reload,
 		Worlds: c.World, DocumentedHost: c.DocumentedHost, Algorithm: c.SigningAlgorithm,
 		LoginFailures: c.LoginFailures, DrainDelay: c.DrainDelay, Log: log,
 	})

@@ -17,23 +17,26 @@ type Catalogue struct {
 // Load reads all *.yaml files of each file system. The error names every
 // problem of every file, one to a line, as file:line:column: reason.
 func Load(fsys ...fs.FS) (*Catalogue, error) {
-	l := loader{taken: map[string]string{}}
+	var all []File
 	for _, one := range fsys {
-		if err := l.load(one); err != nil {
-			return nil, err
+		files, err := FilesOf(one)
+		if err != nil {
+			return nil, fmt.Errorf("list the provider files: %w", err)
 		}
+		all = append(all, files...)
 	}
-	if len(l.problems) > 0 {
-		return nil, l.problems.sorted()
-	}
-	c := &Catalogue{providers: l.providers, names: map[string]*Provider{}}
+	return LoadFiles(all)
+}
+
+func newCatalogue(all []*Provider) *Catalogue {
+	c := &Catalogue{providers: all, names: map[string]*Provider{}}
 	slices.SortFunc(c.providers, func(a, b *Provider) int { return strings.Compare(a.Slug, b.Slug) })
 	for _, p := range c.providers {
 		for _, name := range append([]string{p.Slug}, p.Aliases...) {
 			c.names[name] = p
 		}
 	}
-	return c, nil
+	return c
 }
 
 // Get finds a provider by its slug.
@@ -60,26 +63,21 @@ type loader struct {
 	taken     map[string]string // what names stand for already, and in which file
 }
 
-func (l *loader) load(fsys fs.FS) error {
-	names, err := fs.Glob(fsys, "*.yaml")
-	if err != nil {
-		return fmt.Errorf("list the provider files: %w", err)
+func (l *loader) load(from File) {
+	if from.Err != nil {
+		l.problems = append(l.problems, problem{from.Name, 1, 1, from.Err.Error()})
+		return
 	}
-	for _, name := range names {
-		data, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return fmt.Errorf("read a provider file: %w", err)
-		}
-		f, d := readFile(name, data)
-		if len(d.problems) == 0 {
-			l.claim(f, d)
-		}
-		if len(d.problems) == 0 {
-			l.providers = append(l.providers, f.provider())
-		}
-		l.problems = append(l.problems, d.problems...)
+	f, d := readFile(from.Name, from.Data)
+	if len(d.problems) == 0 {
+		l.claim(f, d)
 	}
-	return nil
+	if len(d.problems) == 0 {
+		p := f.provider()
+		p.source, p.slugAt, p.versionsAt = d.name, d.at["/slug"], d.at["/versions"]
+		l.providers = append(l.providers, p)
+	}
+	l.problems = append(l.problems, d.problems...)
 }
 
 // claim takes the names that must not mean two things: those of connections,

@@ -22,7 +22,10 @@ type problem struct {
 	reason       string
 }
 
-func (p problem) String() string {
+func (p problem) Error() string {
+	if p.file == "" { // of no file in particular
+		return p.reason
+	}
 	return fmt.Sprintf("%s:%d:%d: %s", p.file, p.line, p.column, p.reason)
 }
 
@@ -32,7 +35,7 @@ type problems []problem
 func (p problems) Error() string {
 	var lines []string
 	for _, one := range p {
-		lines = append(lines, one.String())
+		lines = append(lines, one.Error())
 	}
 	return strings.Join(lines, "\n")
 }

@@ -34,6 +34,9 @@ type Provider struct {
 	configuration *rule // nil when there is none
 	showsSecrets  bool
 	file          file
+	source        string // name of the file
+
+	slugAt, versionsAt position // in it
 }
 
 // Signup is how a provider takes applications.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"regexp"
 	"strconv"
 	"time"
@@ -60,6 +61,11 @@ type Config struct {
 	Algorithm auth.Algorithm
 	// TokenLife is how long tokens are valid; 0 means 4 hours, as documented.
 	TokenLife time.Duration
+	// Providers is a directory with provider files of the operator's own, beside
+	// those in the program. "" is none.
+	Providers string
+	// Reload makes the server read the provider files again at each value.
+	Reload <-chan os.Signal
 	// LoginFailures is how many failed logins a minute one address may have for
 	// one client before that client must wait there; at ten times as many all
 	// clients of the address must. At least 1.

@@ -2,13 +2,19 @@ package server
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
+	"strings"
 
 	"mooring/contract"
 	"mooring/internal/api"
+	"mooring/internal/auth"
 	"mooring/internal/gate"
 	"mooring/internal/provider"
 	"mooring/internal/reference"
+	"mooring/internal/telemetry"
 	"mooring/providers"
 )
 
@@ -29,17 +35,34 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.current.Load().handler.ServeHTTP(w, r)
 }
 
-// assemble reads the provider files and puts a gate in front of the operations.
-func (s *Server) assemble(context.Context) (*generation, error) {
-	catalogue, err := provider.Load(providers.FS)
+// assemble makes a generation of the provider files as they are now. It is
+// refused when a row could not be shown any more.
+func (s *Server) assemble(ctx context.Context) (*generation, error) {
+	own, err := s.ownProviders()
 	if err != nil {
 		return nil, err
 	}
-	document, err := gate.Assemble(contract.FS, catalogue.Contract())
+	next, err := build(own, s.equip)
 	if err != nil {
 		return nil, err
 	}
-	handler, err := gate.New(gate.Config{
+	used, err := s.store.VersionsInUse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return next, next.catalogue.Keep(used)
+}
+
+func (s *Server) ownProviders() ([]provider.File, error) {
+	if s.cfg.Providers == "" {
+		return nil, nil
+	}
+	return provider.FilesIn(s.cfg.Providers)
+}
+
+// equip is the gate of a running server.
+func (s *Server) equip(catalogue *provider.Catalogue, document *gate.Document) gate.Config {
+	return gate.Config{
 		Document: document,
 		Functions: api.Operations(api.Deps{
 			Store: s.store, Access: s.access, Catalogue: catalogue, Desk: s.desk, Vault: s.vault, Due: s.Due,
@@ -51,6 +74,61 @@ func (s *Server) assemble(context.Context) (*generation, error) {
 		Log:            s.cfg.Log,
 		Metrics:        s.metrics,
 		FingerprintKey: s.access.FingerprintKey(),
+	}
+}
+
+// CheckProviders does with provider files what a server does when it starts,
+// and gives the catalogue of the program's own providers and these.
+func CheckProviders(own []provider.File) (*provider.Catalogue, error) {
+	g, err := build(own, func(_ *provider.Catalogue, document *gate.Document) gate.Config {
+		return gate.Config{
+			Document: document, Functions: api.Operations(api.Deps{}), FingerprintKey: []byte("none"),
+			Verify:  func(context.Context, []string) (auth.Caller, error) { return auth.Caller{}, nil },
+			Metrics: telemetry.NewMetrics(), Log: slog.New(slog.DiscardHandler),
+		}
 	})
-	return &generation{catalogue, handler}, err
+	if err != nil {
+		return nil, err
+	}
+	return g.catalogue, nil
+}
+
+// build makes a generation of the program's own provider files and others.
+// What could not be run is refused, and the file that is to blame is named.
+func build(own []provider.File, equip func(*provider.Catalogue, *gate.Document) gate.Config) (_ *generation, err error) {
+	defer func() { // a file that nobody thought of must not end the process
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reading the provider files broke off: %v\n%s", p, debug.Stack())
+		}
+	}()
+	ours, err := provider.FilesOf(providers.FS)
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := provider.LoadFiles(ours, own)
+	if err != nil {
+		return nil, err
+	}
+	document, err := gate.Assemble(contract.FS, catalogue.Contract())
+	if err == nil {
+		var handler *gate.Gate
+		if handler, err = gate.New(equip(catalogue, document)); err == nil {
+			return &generation{catalogue, handler}, nil
+		}
+	}
+	if len(own) > 1 {
+		for _, file := range own { // which of them is it?
+			if _, err := build([]provider.File{file}, equip); err != nil {
+				return nil, err
+			}
+		}
+		return nil, err
+	}
+	for _, p := range catalogue.All() {
+		if len(own) == 1 && p.Source() == own[0].Name {
+			reason, _, _ := strings.Cut(err.Error(), "\n")
+			return nil, p.Refuse("does not fit into the API: " + reason)
+		}
+	}
+	return nil, err
 }

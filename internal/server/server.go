@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,8 +43,10 @@ type Server struct {
 	desk     *gateway.Desk
 	metrics  *telemetry.Metrics
 	http     *http.Server
-	current  atomic.Pointer[generation]
 	stopping atomic.Bool
+
+	current   atomic.Pointer[generation]
+	reloading sync.Mutex
 }
 
 // New checks the configuration, opens the database and the key file, binds the
@@ -152,6 +155,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.access.Run(background) })
 	group.Go(func() error { return s.sweep(background) })
 	group.Go(func() error { return s.followKeyFile(background) })
+	group.Go(func() error { return s.reloads(background) })
 	group.Go(func() error {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err

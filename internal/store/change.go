@@ -44,13 +44,13 @@ type Decision struct {
 	Connection *connection.Connection // nil: write nothing but the idempotency record and what stands below
 	Answer     Answer
 
-	Keys    []DataKey     // new keys
-	Fields  []SealedField // newly sealed members; those of a configuration replace the version before the one in force
-	Tasks   []Task        // things to be done later
-	Replaces string       // id of a signup whose steps that are still due are given up; Tasks come in their place
-	Verdict *Verdict      // on the call of Change.Inbox; needed exactly when there is one
-	Audit   []AuditRecord // what is to be remembered of this
-	Erased  string        // id of a signup whose key and fields are destroyed, with the answers kept for its account
+	Keys     []DataKey     // new keys
+	Fields   []SealedField // newly sealed members; those of a configuration replace the version before the one in force
+	Tasks    []Task        // things to be done later
+	Replaces string        // id of a signup whose steps that are still due are given up; Tasks come in their place
+	Verdict  *Verdict      // on the call of Change.Inbox; needed exactly when there is one
+	Audit    []AuditRecord // what is to be remembered of this
+	Erased   string        // id of a signup whose key and fields are destroyed, with the answers kept for its account
 }
 
 // Answer is what the client is told of a success, kept under its key.

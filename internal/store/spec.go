@@ -288,11 +288,6 @@ func (s *Store) EndRecipient(ctx context.Context, platform account.ID, name stri
 	return errNotBuilt
 }
 
-// VersionsInUse lists which version of which provider rows were written with.
-func (s *Store) VersionsInUse(ctx context.Context) (map[string][]int, error) {
-	return nil, errNotBuilt
-}
-
 // Rewrap hands wrapped keys, data keys and sealed keys alike, to rewrap, which
 // returns what is to be stored instead (SealedKey.Context and DataKey.Context
 // name them); a row that was written meanwhile is left alone. after is where the last call ended, ""

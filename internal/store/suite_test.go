@@ -54,6 +54,7 @@ func suite(t *testing.T, d door) {
 		"closing finishes what was accepted and refuses the rest":  testCloseDrains,
 		"a caller that leaves does not undo its write":             testCallerLeaves,
 		"what was written outlives the store":                      testReopen,
+		"versions of providers are in use while rows have them":    testVersionsInUse,
 		"the store says that it is ready":                          testPing,
 		"status and events are read at one moment":                 testSnapshot,
 		"a batch of many connections lands whole":                  testManyConnections,
