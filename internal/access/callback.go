@@ -67,6 +67,7 @@ func (a *Access) callbackCaller(ctx context.Context, claims auth.CallbackClaims)
 	}
 	caller := auth.Caller{
 		Account: claims.Account, Client: c.Reference, Scopes: auth.Scopes{auth.CallbackScope(c.Provider)}, Callback: &c,
+		Token: tokenHash(claims.ID),
 	}
 	acc, err := a.store.Account(ctx, caller, claims.Account)
 	if err != nil {

@@ -41,7 +41,7 @@ func TestACallbackTokenTellsWhichSignupItSpeaksOf(t *testing.T) {
 		Scopes:   auth.Scopes{"write:accounts:/management/settings/connections/vipps"},
 		Callback: &auth.Callback{Provider: "vipps", Reference: reference},
 	}
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+	if diff := cmp.Diff(want, named(t, got)); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
 }

@@ -100,7 +100,7 @@ func TestTokensOfAClientInTheStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := a.Verify(t.Context(), []string{"Bearer " + token.AccessToken.Reveal()})
-			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			if diff := cmp.Diff(want, named(t, got)); diff != "" || err != nil {
 				t.Errorf("%v %s", err, diff)
 			}
 		}

@@ -56,6 +56,7 @@ func Operations(d Deps) map[string]gate.Function {
 		"aid_accounts_aid_connections_events_post": gate.Handle(o.addConnectionEvent),
 		"operator_connection_events_post":          gate.Handle(o.addOperatorEvent),
 		"operator_connection_events_get":           gate.Handle(o.listOperatorEvents),
+		"operator_signup_erase_post":               gate.Handle(o.eraseSignup),
 		"aid_auths_oauth_token_post":               gate.Handle(o.token),
 		"oauth_token_post":                         gate.Handle(o.token),
 		"aid_auths_keys_get":                       gate.Handle(o.accountKeys),

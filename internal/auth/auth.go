@@ -82,6 +82,7 @@ type Caller struct {
 	Kind    account.Kind
 	Client  string // the client's id; of a callback token its reference
 	Scopes  Scopes
+	Token   string // hash of the token's id, by which the audit knows it; "" when there is none
 
 	// Callback is what a callback token was made for; nil for an access token.
 	// The gate lets such a caller into operations with the security scheme
