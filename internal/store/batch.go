@@ -1,12 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"mooring/internal/connection"
 )
@@ -17,10 +14,11 @@ type batch struct {
 	store    *Store
 	jobs     []*job
 	outcomes []outcome // of jobs, valid once the transaction is committed
+	erased   bool      // whether some of them erased a person
 }
 
 func (b *batch) write(ctx context.Context, t *tx) error {
-	g := newGround(b.store.log)
+	g := newGround(b.store.log, b.store.now())
 	if err := b.load(ctx, t, g); err != nil {
 		return err
 	}
@@ -28,7 +26,8 @@ func (b *batch) write(ctx context.Context, t *tx) error {
 	for i, j := range b.jobs {
 		b.outcomes[i].answer, b.outcomes[i].err = g.decide(j)
 	}
-	return g.write(ctx, t, b.store.now())
+	b.erased = len(g.effects.erased) > 0
+	return g.write(ctx, t)
 }
 
 // answer tells every caller its outcome, each on its own channel.
@@ -53,6 +52,8 @@ func (b *batch) load(ctx context.Context, t *tx, g *ground) error {
 		{duplicatesOfBatch, w.duplicates, g.scanDuplicate},
 		{accountsOfBatch, w.accounts, g.scanAccount},
 		{clientsOfBatch, w.clients, g.scanClient},
+		{referencesOfBatch, w.references, g.scanReference},
+		{callsOfBatch, w.calls, g.inbox.scan},
 		{answersOfBatch, w.answers, g.scanAnswer},
 	} {
 		if err := t.loadMany(ctx, part.st, part.keys, part.scan); err != nil {
@@ -64,11 +65,11 @@ func (b *batch) load(ctx context.Context, t *tx, g *ground) error {
 
 // wanted are the keys of what a batch stands on, sorted and each once.
 type wanted struct {
-	connections, whole, duplicates, accounts, clients, answers [][]any
+	connections, whole, duplicates, accounts, clients, references, calls, answers [][]any
 }
 
 func (b *batch) wanted() wanted {
-	var connections, whole, duplicates, accounts, clients, answers keys
+	var connections, whole, duplicates, accounts, clients, references, calls, answers keys
 	for _, j := range b.jobs {
 		c := j.change
 		id := string(c.Account)
@@ -80,18 +81,27 @@ func (b *batch) wanted() wanted {
 		if c.ExternalID != "" {
 			duplicates.add(id, c.Provider, c.ExternalID)
 		}
-		if !isID(c.Caller.Client) {
-			continue // nobody's; decide denies it
+		if c.Inbox != nil && isID(c.Inbox.ID) {
+			calls.add(id, c.Provider, c.Inbox.ID)
 		}
-		clients.add(c.Caller.Client, string(c.Caller.Account))
-		if c.Key != nil {
+		switch {
+		case c.System:
+			continue
+		case c.Caller.Callback != nil:
+			if isID(c.Caller.Callback.Reference) {
+				references.add(id, c.Provider, c.Caller.Callback.Reference)
+			}
+		case isID(c.Caller.Client):
+			clients.add(c.Caller.Client, string(c.Caller.Account))
+		}
+		if c.Key != nil && isID(c.Caller.Client) {
 			k := j.scope()
 			answers.add(k.account, k.client, k.operation, k.path, k.key)
 		}
 	}
 	return wanted{
 		connections.sorted(), whole.sorted(), duplicates.sorted(),
-		accounts.sorted(), clients.sorted(), answers.sorted(),
+		accounts.sorted(), clients.sorted(), references.sorted(), calls.sorted(), answers.sorted(),
 	}
 }
 
@@ -114,9 +124,10 @@ func (k keys) sorted() [][]any {
 }
 
 // write stores what the decisions came to: each connection's row once.
-func (g *ground) write(ctx context.Context, t *tx, now time.Time) error {
+func (g *ground) write(ctx context.Context, t *tx) error {
 	var added, moves, signups, movedSignups, events [][]any
-	for _, l := range g.changed() {
+	touched := g.changed()
+	for _, l := range touched {
 		switch {
 		case l.stored == nil:
 			added = append(added, made(l.head))
@@ -135,7 +146,7 @@ func (g *ground) write(ctx context.Context, t *tx, now time.Time) error {
 	}
 	answers := make([][]any, 0, len(g.fresh))
 	for _, k := range g.fresh {
-		values, err := k.with(g.answers[k], now)
+		values, err := k.with(g.answers[k], g.now)
 		if err != nil {
 			return err
 		}
@@ -150,13 +161,14 @@ func (g *ground) write(ctx context.Context, t *tx, now time.Time) error {
 		{signupAdded, signups},
 		{signupMoved, movedSignups},
 		{eventAdded, events},
+		{callJudged, g.inbox.rows()},
 		{answerAdded, answers},
 	} {
 		if err := t.changeMany(ctx, part.st, part.rows); err != nil {
 			return err
 		}
 	}
-	return nil
+	return g.effects.write(ctx, t, touched)
 }
 
 // changed lists the connections that decisions touched, in the order in which
@@ -168,9 +180,7 @@ func (g *ground) changed() []*line {
 			touched = append(touched, l)
 		}
 	}
-	slices.SortFunc(touched, func(a, b *line) int {
-		return cmp.Or(strings.Compare(string(a.account), string(b.account)), strings.Compare(a.provider, b.provider))
-	})
+	slices.SortFunc(touched, func(a, b *line) int { return a.place.compare(b.place) })
 	return touched
 }
 

@@ -19,10 +19,10 @@ type Change struct {
 	ExternalID string       // asks for the event with this external id
 	Whole      bool         // load signups and events too
 	Key        *Idempotency // nil when none was sent
-	Inbox      *Inbox       // the received call that this change judges; nil when it judges none
+	Inbox      *Inbox       // the received call that this change judges; nil when it judges none. It has no Key then
 
 	// System says that the service itself writes, such as an answer of a
-	// provider: no client is checked, and Caller is not looked at.
+	// provider: no client is checked, and Caller is not looked at. It has no Key.
 	System bool
 
 	// Decide says what is to be written. It must be pure and repeatable: the
@@ -72,7 +72,8 @@ type Idempotency struct {
 // The account must exist, be covered by the caller when Owner is zero, and be
 // owned by Owner otherwise (the platform owns every account of its world);
 // else the fault is Missing. The caller's client must be enabled and have a
-// grant for the caller's account; else Denied. A key that was used with
+// grant for the caller's account; else Denied. A callback token must speak of
+// a signup of the very connection; else the fault is Missing. A key that was used with
 // another fingerprint is a 422. Unavailable means: try again, with the same
 // key. Any other error is Decide's own, or internal.
 //

@@ -52,7 +52,7 @@ func TestALongLogStartsOverWhenItsReadersLeave(t *testing.T) {
 	mustChange(t, s, posting(enabled("one")))
 	length := func(mode string) int {
 		t.Helper()
-		pages, err := checkpoint(ctx, side, mode)
+		_, pages, err := checkpoint(ctx, side, mode)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,6 +73,9 @@ func (c *committer) persist(jobs []*job) (trouble, error) {
 		b := &batch{store: c.store, jobs: jobs}
 		kind, err := c.store.attempt(context.Background(), b.write)
 		if err == nil {
+			if b.erased {
+				c.store.erased.Add(1)
+			}
 			b.answer()
 			return 0, nil
 		}

@@ -2,8 +2,10 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
+	"strings"
 
 	"mooring/internal/account"
 	"mooring/internal/auth"
@@ -59,6 +61,10 @@ var (
 type place struct {
 	account  account.ID
 	provider string
+}
+
+func (p place) compare(other place) int {
+	return cmp.Or(strings.Compare(string(p.account), string(other.account)), strings.Compare(p.provider, other.provider))
 }
 
 // Connection reads a whole connection, its signups and events oldest first,

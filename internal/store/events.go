@@ -50,17 +50,10 @@ var (
 // oldest first. It is Missing when there is no connection, or none that the
 // caller covers or owns.
 func (s *Store) Events(ctx context.Context, caller auth.Caller, id account.ID, provider string, after int64, limit int) ([]connection.Event, error) {
-	head, err := s.head(ctx, caller, id, provider)
-	if err != nil {
+	if _, err := s.head(ctx, caller, id, provider); err != nil {
 		return nil, err
 	}
-	events := make([]connection.Event, 0, min(int64(limit), max(head.LastSeq-after, 0)))
-	err = s.lookup(ctx, eventsAfter, func(r row) error {
-		e, err := scanEvent(r)
-		events = append(events, e)
-		return err
-	}, id, provider, after, limit)
-	return events, err
+	return list(ctx, s, eventsAfter, func(r row) (connection.Event, error) { return scanEvent(r) }, id, provider, after, limit)
 }
 
 func eventValues(p place, e connection.Event) []any {

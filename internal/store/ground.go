@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"mooring/internal/account"
 	"mooring/internal/connection"
@@ -21,9 +22,13 @@ type ground struct {
 	log      *slog.Logger
 	accounts map[account.ID]account.Account
 	clients  map[actor]bool
+	signups  map[reference]bool // of callback tokens
 	lines    map[place]*line
 	answers  map[scope]kept
 	fresh    []scope // keys of the answers that this batch gave, in order
+	inbox    inbox
+	effects  effects
+	now      time.Time
 }
 
 // actor is a client acting for an account.
@@ -32,13 +37,16 @@ type actor struct {
 	account account.ID
 }
 
-func newGround(log *slog.Logger) *ground {
+func newGround(log *slog.Logger, now time.Time) *ground {
 	return &ground{
 		log:      log,
 		accounts: map[account.ID]account.Account{},
 		clients:  map[actor]bool{},
+		signups:  map[reference]bool{},
 		lines:    map[place]*line{},
 		answers:  map[scope]kept{},
+		inbox:    inbox{map[callID]*call{}, map[said]bool{}},
+		now:      now,
 	}
 }
 
@@ -98,6 +106,13 @@ func (g *ground) scanClient(r row) error {
 	return err
 }
 
+func (g *ground) scanReference(r row) error {
+	var at reference
+	err := r.Scan(&at.account, &at.provider, &at.id)
+	g.signups[at] = true
+	return err
+}
+
 func (g *ground) scanAnswer(r row) error {
 	k, a, err := scanAnswer(r)
 	g.answers[k] = a
@@ -118,12 +133,25 @@ func (g *ground) decide(j *job) (Answer, error) {
 		}
 	}
 	l := g.line(place{c.Account, c.Provider})
-	d, err := g.run(c.Decide, l.found(acc, c))
+	f := l.found(acc, c)
+	call, replayed, err := g.inbox.find(c)
 	if err != nil {
+		return Answer{}, err
+	}
+	f.Replayed = replayed
+	d, err := g.run(c.Decide, f)
+	if err != nil {
+		return Answer{}, err
+	}
+	if err := checkEffects(c, l, d); err != nil {
 		return Answer{}, err
 	}
 	if err := l.take(c, d.Connection); err != nil {
 		return Answer{}, err
+	}
+	g.effects.add(acc, l.place, d)
+	if call != nil {
+		g.inbox.judge(call, *d.Verdict, g.now)
 	}
 	if c.Key != nil {
 		g.answers[j.scope()] = kept{fingerprint: c.Key.Fingerprint, answer: d.Answer}
@@ -135,14 +163,29 @@ func (g *ground) decide(j *job) (Answer, error) {
 // authorise re-checks, inside the transaction, what the gate checked before
 // it: nobody acts on a right that was taken away meanwhile.
 func (g *ground) authorise(c Change) (account.Account, error) {
-	if !g.clients[actor{c.Caller.Client, c.Caller.Account}] {
-		return account.Account{}, fault.Denied(errors.New("the client is disabled, gone, or has no grant for the account any more"))
-	}
 	acc, ok := g.accounts[c.Account]
-	if !ok || !mayWrite(c, acc) {
+	switch {
+	case c.System && c.Key != nil:
+		return account.Account{}, errors.New("a change of the service itself has a key")
+	case c.System:
+	case c.Caller.Callback != nil:
+		ok = ok && g.mayCallBack(c)
+	case !g.clients[actor{c.Caller.Client, c.Caller.Account}]:
+		return account.Account{}, fault.Denied(errors.New("the client is disabled, gone, or has no grant for the account any more"))
+	default:
+		ok = ok && mayWrite(c, acc)
+	}
+	if !ok {
 		return account.Account{}, fault.Missing()
 	}
 	return acc, nil
+}
+
+// mayCallBack says whether a callback token speaks of a signup of the very
+// connection.
+func (g *ground) mayCallBack(c Change) bool {
+	return c.Owner == "" && c.Caller.Account == c.Account && c.Caller.Callback.Provider == c.Provider &&
+		g.signups[reference{place{c.Account, c.Provider}, c.Caller.Callback.Reference}]
 }
 
 // mayWrite says whether the first account of the path is the caller's to name,

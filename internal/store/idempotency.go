@@ -33,6 +33,9 @@ var (
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::bytea[], $9::bigint[])
 			AS u (account, client, operation, path, key, fingerprint, header, body, created_at)`)
 
+	// The account is one of three, so that the key is looked up by its beginning.
+	answersErased = writes(`DELETE FROM idempotency WHERE account IN ($1, $2, $3) AND path LIKE $4`)
+
 	answersSwept = writes(`DELETE FROM idempotency WHERE (` + scopeColumns + `) IN (
 		SELECT ` + scopeColumns + ` FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)`)
 )

@@ -44,18 +44,17 @@ func (s *Store) AddKey(ctx context.Context, k SealedKey) error {
 
 // Keys lists the sealed keys of a purpose, oldest first.
 func (s *Store) Keys(ctx context.Context, purpose string) ([]SealedKey, error) {
-	var keys []SealedKey
-	err := s.lookup(ctx, keysOfPurpose, func(r row) error {
-		var (
-			k       SealedKey
-			created sql.NullInt64
-		)
-		err := r.Scan(&k.Purpose, &k.ID, &k.Sealed, &created)
-		k.CreatedAt = instant(created)
-		keys = append(keys, k)
-		return err
-	}, purpose)
-	return keys, err
+	return list(ctx, s, keysOfPurpose, scanSealedKey, purpose)
+}
+
+func scanSealedKey(r row) (SealedKey, error) {
+	var (
+		k       SealedKey
+		created sql.NullInt64
+	)
+	err := r.Scan(&k.Purpose, &k.ID, &k.Sealed, &created)
+	k.CreatedAt = instant(created)
+	return k, err
 }
 
 // Epoch is a number that moves with every change of accounts, clients, grants

@@ -18,6 +18,7 @@ type line struct {
 
 	oldSignups, oldEvents int              // how many of them were stored before
 	moved                 map[int]struct{} // places of the stored ones among signups that a decision changed
+	replaced              int64            // version of the configuration in force before the newest one; 0 when none was replaced
 	external              map[string]connection.Event
 }
 
@@ -71,6 +72,9 @@ func (l *line) take(c Change, decided *connection.Connection) error {
 		l.replace(s)
 	}
 	l.events, l.signups = append(l.events, events...), append(l.signups, signups...)
+	if l.head != nil && l.head.ConfiguredSeq != decided.ConfiguredSeq {
+		l.replaced = l.head.ConfiguredSeq
+	}
 	l.head = clone(decided, nil, nil)
 	return nil
 }

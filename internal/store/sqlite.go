@@ -250,7 +250,7 @@ func (e *sqlite) close(read, write *pool, sound bool) error {
 	}
 	if sound {
 		if write != nil {
-			_, err := checkpoint(context.Background(), write.db, "TRUNCATE")
+			_, _, err := checkpoint(context.Background(), write.db, "TRUNCATE")
 			errs = append(errs, err, write.close())
 		}
 		if e.side != nil {

@@ -44,6 +44,7 @@ type Store struct {
 	stopChores context.CancelFunc
 
 	commits atomic.Int64          // how many transactions were committed
+	erased  atomic.Int64          // how many of them erased a person
 	failure atomic.Pointer[error] // why the store stopped for good; nil while it is sound
 }
 
@@ -182,6 +183,11 @@ func (s *Store) sound() error {
 		return unavailable("the service is stopping", nil)
 	}
 	return nil
+}
+
+// conflicting is the refusal of a write that somebody else was before.
+func conflicting(message string) *fault.Fault {
+	return fault.New(fault.Conflict, fault.CodeConflict, "%s", message)
 }
 
 // unavailable is the answer when trying again later may help.

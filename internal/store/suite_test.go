@@ -59,6 +59,18 @@ func suite(t *testing.T, d door) {
 		"status and events are read at one moment":                 testSnapshot,
 		"a batch of many connections lands whole":                  testManyConnections,
 		"a decision changes what it may of a stored signup":        testChangedSignup,
+		"keys, fields, tasks and audit come with their decision":   testEffects,
+		"effects that are not the decision's own are refused":      testBadEffects,
+		"two configurations are kept":                              testConfigurationVersions,
+		"a new scenario replaces the steps of the old":             testReplacedSteps,
+		"an erasure takes what tells of the person":                testErasure,
+		"the service itself writes without a client":               testSystemChange,
+		"a callback token writes to its own signup's connection":   testCallbackCaller,
+		"a call is received, judged and listed":                    testInbox,
+		"one of 64 judgements applies":                             testJudgeStorm,
+		"one of 64 calls that say the same applies":                testReplayStorm,
+		"a refused call is judged again, an applied one stays":     testJudgeAgain,
+		"bodies of old calls are swept":                            testSweepInbox,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, d) })
 	}

@@ -170,6 +170,36 @@ func (s *Store) lookup(ctx context.Context, st *statement, scan func(row) error,
 	})
 }
 
+// list reads all rows of one reading statement; nil when there are none.
+func list[T any](ctx context.Context, s *Store, st *statement, scan func(row) (T, error), args ...any) ([]T, error) {
+	var found []T
+	err := s.readAgain(ctx, func() error {
+		found = nil
+		rows, err := s.read.query(ctx, st, args...)
+		return each(rows, err, func(r row) error {
+			one, err := scan(r)
+			found = append(found, one)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// one reads the first row of one reading statement; Missing when there is none.
+func one[T any](ctx context.Context, s *Store, st *statement, scan func(row) (T, error), args ...any) (found T, err error) {
+	all, err := list(ctx, s, st, scan, args...)
+	if err == nil && all == nil {
+		err = fault.Missing()
+	}
+	if err == nil {
+		found = all[0]
+	}
+	return found, err
+}
+
 // readAgain repeats a read that met a conflict, and tells a database that does
 // not answer from a fault of ours. fn must begin anew each time.
 func (s *Store) readAgain(ctx context.Context, fn func() error) error {
