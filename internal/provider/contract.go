@@ -22,7 +22,7 @@ const (
 // files: a fragment of OpenAPI 3.1 with paths and components.schemas, of the
 // same shape as the files in contract/, which it refers to.
 func (c *Catalogue) Contract() map[string]any {
-	paths, schemas := map[string]any{}, map[string]any{}
+	paths, schemas := map[string]any{}, map[string]any{"ReasonCode": reasonSchema()}
 	for _, p := range c.providers {
 		paths[p.path()] = p.operations()
 		maps.Copy(schemas, p.schemas())

@@ -23,7 +23,6 @@ func (p *Provider) Play(data []byte) string {
 	return Happy
 }
 
-
 // CallbackPath is where the provider's documented callback about a signup
 // goes; "" when there is none.
 func (p *Provider) CallbackPath(id account.ID, reference string) string {

@@ -83,11 +83,11 @@ type Known struct {
 // Reason is one of the codes that say, over all providers, why a connection
 // stands where it does.
 type Reason struct {
-	Code      string
-	Turn      string // who must act: merchant, partner, provider, operator; "" when nobody can
-	Retryable bool   // whether a new signup may succeed
-	Meaning   map[string]string
-	Next      map[string]string
+	Code      string            `json:"code"`
+	Turn      string            `json:"turn"`      // who must act: merchant, partner, provider, operator; "" when nobody can
+	Retryable bool              `json:"retryable"` // whether a new signup may succeed
+	Meaning   map[string]string `json:"meaning"`   // for people, by language tag
+	Next      map[string]string `json:"next"`      // what to do next, by language tag
 }
 
 // Class is how a member must be treated. A member without one is business

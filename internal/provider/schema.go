@@ -77,6 +77,10 @@ func collect(e *jsonschema.ValidationError, found map[violation]bool) {
 		for _, name := range k.Missing {
 			found[violation{at + pointerTo(name), fmt.Sprintf("%q is missing", name)}] = true
 		}
+	case *kind.DependentRequired:
+		for _, name := range k.Missing {
+			found[violation{at + pointerTo(name), fmt.Sprintf("%q is missing", name)}] = true
+		}
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
 			found[violation{at + pointerTo(name), fmt.Sprintf("%q does not belong here", name)}] = true
@@ -161,7 +165,7 @@ func undeclared(schema map[string]any, value any, pointer string) []string {
 			switch property := members(properties, name); {
 			case property != nil:
 				found = append(found, undeclared(property, value[name], at)...)
-			case properties != nil:
+			case properties != nil && schema["additionalProperties"] != true:
 				found = append(found, at)
 			}
 		}
