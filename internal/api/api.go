@@ -23,6 +23,7 @@ import (
 	"mooring/internal/gateway"
 	"mooring/internal/provider"
 	"mooring/internal/reference"
+	"mooring/internal/simulator"
 	"mooring/internal/store"
 	"mooring/internal/vault"
 )
@@ -34,6 +35,7 @@ type Deps struct {
 	Catalogue *provider.Catalogue
 	Desk      *gateway.Desk
 	Vault     *vault.Vault
+	Clocks    *simulator.Driver // nil when test accounts are not served here
 	Document  *gate.Document
 	Pages     *reference.Pages
 	PublicURL string                                                                    // base of issuer and links, without a slash at the end
@@ -57,6 +59,9 @@ func Operations(d Deps) map[string]gate.Function {
 		"operator_connection_events_post":          gate.Handle(o.addOperatorEvent),
 		"operator_connection_events_get":           gate.Handle(o.listOperatorEvents),
 		"operator_signup_erase_post":               gate.Handle(o.eraseSignup),
+		"account_clock_get":                        gate.Handle(o.clock),
+		"account_clock_post":                       gate.Handle(o.moveClock),
+		"account_connection_simulate_post":         gate.Handle(o.simulate),
 		"aid_auths_oauth_token_post":               gate.Handle(o.token),
 		"oauth_token_post":                         gate.Handle(o.token),
 		"aid_auths_keys_get":                       gate.Handle(o.accountKeys),

@@ -41,6 +41,7 @@ type Server struct {
 	sealer   *secret.Sealer
 	vault    *vault.Vault
 	desk     *gateway.Desk
+	clocks   *simulator.Driver // nil unless test accounts are served
 	metrics  *telemetry.Metrics
 	http     *http.Server
 	stopping atomic.Bool
@@ -91,6 +92,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.vault = vault.New(s.store, s.sealer, s.access.FingerprintKey(), Now, api.NewID)
 	s.desk = gateway.New(s.gateways())
+	s.clocks = s.simulated()
 	first, err := s.assemble(ctx)
 	if err != nil {
 		return nil, err
@@ -114,6 +116,17 @@ func (s *Server) serves(id account.ID) bool { return s.cfg.Worlds.Serves(id.Worl
 // Due is what a new signup makes due: handing it to its provider.
 func (s *Server) Due(acc account.Account, p *provider.Provider, signup connection.Signup) []store.Task {
 	return simulator.Due(acc, p, signup, api.NewID)
+}
+
+// simulated moves the clocks of test accounts; nil when none are served.
+func (s *Server) simulated() *simulator.Driver {
+	if !s.cfg.Worlds.Serves(account.Test) {
+		return nil
+	}
+	return simulator.NewDriver(simulator.Config{
+		Store: s.store, Handler: s, Token: s.access.CallbackToken, Now: Now, NewID: api.NewID, Log: s.cfg.Log,
+		Provider: func(slug string) (*provider.Provider, bool) { return s.Catalogue().Resolve(slug) },
+	})
 }
 
 // timeOf is what time it is for a test account.

@@ -20,7 +20,8 @@ import (
 const (
 	MaxAdvance = 366 * 24 * time.Hour
 	MaxSteps   = 500
-	moveTime   = 10 * time.Second // after which no further step is begun
+	MaxAhead   = 50 * 366 * 24 * time.Hour // of real time, in all moves
+	moveTime   = 10 * time.Second          // after which no further step is begun
 
 	stepTime = 10 * time.Second      // for one call of a step
 	lease    = moveTime + 2*stepTime // of a clock: longer than any move
@@ -31,11 +32,10 @@ const (
 // Config is what a driver works with. All fields are needed.
 type Config struct {
 	Store    *store.Store
-	Handler  func() http.Handler // the gate as it is now
+	Handler  http.Handler // what answers calls of providers
 	Provider func(slug string) (*provider.Provider, bool)
 	Token    func(ctx context.Context, id account.ID, provider, reference string, expires time.Time) (secret.Plain, error)
-	Moved    func(ctx context.Context, acc account.Account) error // what follows from an account's clock having moved
-	Now      func() time.Time                                     // real time, UTC, microseconds
+	Now      func() time.Time // real time, UTC, microseconds
 	NewID    func() string
 	Log      *slog.Logger
 }
@@ -87,26 +87,6 @@ func (d *Driver) Clock(ctx context.Context, id account.ID) (account.Account, *Pl
 	return acc, planned, err
 }
 
-// Advance moves the clock of a test account ahead, and plays each step that
-// becomes due on the way at its own time.
-func (d *Driver) Advance(ctx context.Context, id account.ID, by time.Duration) (Move, error) {
-	return d.holding(ctx, id, patience, func(h *hold) (Move, error) {
-		return h.moveTo(ctx, h.account.Now(d.Now()).Add(by), h.account.Ahead+by)
-	})
-}
-
-// ToNext moves the clock of a test account to the step that is due next, and
-// plays it with all that are due at the same time. Without one it moves nothing.
-func (d *Driver) ToNext(ctx context.Context, id account.ID) (Move, error) {
-	return d.holding(ctx, id, patience, func(h *hold) (Move, error) {
-		task, ok, err := d.next(ctx, id)
-		if err != nil || !ok {
-			return Move{Account: h.account}, err
-		}
-		return h.moveTo(ctx, task.DueAt, 0)
-	})
-}
-
 // next finds the step that is due first, and says whether there is one.
 func (d *Driver) next(ctx context.Context, id account.ID) (store.Task, bool, error) {
 	task, err := d.Store.NextStep(ctx, id)
@@ -147,8 +127,9 @@ func (d *Driver) catchUp(ctx context.Context) error {
 	}
 	var errs []error
 	for _, id := range ids {
-		_, err := d.holding(ctx, id, 0, func(h *hold) (Move, error) {
-			return h.moveTo(ctx, h.account.Now(d.Now()), 0)
+		err := d.holding(ctx, id, 0, func(h *Hold) error {
+			_, err := h.moveTo(ctx, h.account.Now(d.Now()), 0)
+			return err
 		})
 		if err != nil && !errors.Is(err, errHeld) {
 			errs = append(errs, err)

@@ -10,8 +10,8 @@ import (
 	"mooring/internal/store"
 )
 
-// hold is a clock that nobody else moves.
-type hold struct {
+// Hold is a clock that nobody else moves.
+type Hold struct {
 	driver  *Driver
 	account account.Account
 	fence   int64
@@ -20,40 +20,37 @@ type hold struct {
 // errHeld is the cause of a refusal because somebody else moves the clock.
 var errHeld = errors.New("the clock is being moved")
 
-// holding runs a function while nobody else moves the account's clock. It waits
-// for whoever does, as long as wait. What follows from the move is seen to
-// before the clock is let go.
-func (d *Driver) holding(ctx context.Context, id account.ID, wait time.Duration, run func(*hold) (Move, error)) (Move, error) {
+// Hold runs a function while nobody else moves the clock of a test account, and
+// waits a few seconds for whoever does.
+func (d *Driver) Hold(ctx context.Context, id account.ID, run func(*Hold) error) error {
+	return d.holding(ctx, id, patience, run)
+}
+
+func (d *Driver) holding(ctx context.Context, id account.ID, wait time.Duration, run func(*Hold) error) error {
 	if id.World() != account.Test {
-		return Move{}, fault.Missing()
+		return fault.Missing()
 	}
 	h, err := d.hold(ctx, id, wait)
 	if err != nil {
-		return Move{}, err
+		return err
 	}
-	whole := context.WithoutCancel(ctx)
 	defer func() {
-		if err := d.Store.UnlockClock(whole, id, h.fence); err != nil {
+		if err := d.Store.UnlockClock(context.WithoutCancel(ctx), id, h.fence); err != nil {
 			d.Log.Warn("letting go of a clock failed; it is free again when its lease ends", "account", id, "error", err)
 		}
 	}()
-	move, err := run(h)
-	move.Account = h.account
-	if err != nil {
-		return move, err
-	}
-	return move, d.Moved(whole, h.account)
+	return run(h)
 }
 
 // hold takes the clock.
-func (d *Driver) hold(ctx context.Context, id account.ID, wait time.Duration) (*hold, error) {
+func (d *Driver) hold(ctx context.Context, id account.ID, wait time.Duration) (*Hold, error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for giveUp := d.Now().Add(wait); ; {
 		acc, fence, err := d.Store.LockClock(ctx, id, d.Now(), lease)
 		switch {
 		case err == nil:
-			return &hold{d, acc, fence}, nil
+			return &Hold{d, acc, fence}, nil
 		case fault.From(err).Kind != fault.Conflict:
 			return nil, err
 		case !d.Now().Before(giveUp):
@@ -69,41 +66,62 @@ func (d *Driver) hold(ctx context.Context, id account.ID, wait time.Duration) (*
 	}
 }
 
+// Advance moves the clock ahead, and plays each step that becomes due on the
+// way at its own time.
+func (h *Hold) Advance(ctx context.Context, by time.Duration) (Move, error) {
+	if h.account.Ahead+by > MaxAhead {
+		return Move{}, fault.New(fault.Invalid, fault.CodeLimitReached, "a clock goes at most %d years ahead", MaxAhead/(366*24*time.Hour))
+	}
+	return h.moveTo(ctx, h.account.Now(h.driver.Now()).Add(by), h.account.Ahead+by)
+}
+
+// ToNext moves the clock to the step that is due next, and plays it with all
+// that are due at the same time. Without one it moves nothing.
+func (h *Hold) ToNext(ctx context.Context) (Move, error) {
+	task, ok, err := h.driver.next(ctx, h.account.ID)
+	if err != nil || !ok {
+		return Move{Account: h.account}, err
+	}
+	return h.moveTo(ctx, task.DueAt, 0)
+}
+
 // moveTo plays every step that is due until a time of the account, in order,
 // with the clock at each step's own time. Then it moves the clock ahead as far
 // as it is told, unless it is there.
-func (h *hold) moveTo(ctx context.Context, until time.Time, ahead time.Duration) (Move, error) {
-	d, move := h.driver, Move{}
-	begun := d.Now()
+func (h *Hold) moveTo(ctx context.Context, until time.Time, ahead time.Duration) (Move, error) {
+	d, begun := h.driver, h.driver.Now()
+	var fired []Fired
+	stopped := func() (Move, error) {
+		return Move{Account: h.account, Fired: fired, More: true, Left: max(0, ahead-h.account.Ahead)}, nil
+	}
 	for played := 0; ; played++ {
 		task, ok, err := d.next(ctx, h.account.ID)
 		if err != nil {
-			return move, err
+			return Move{}, err
 		}
 		if !ok || task.DueAt.After(until) {
 			break
 		}
 		if played == MaxSteps || d.Now().Sub(begun) >= moveTime {
-			move.More, move.Left = true, max(0, ahead-h.account.Ahead)
-			return move, nil
+			return stopped()
 		}
 		if err := h.ahead(ctx, task.DueAt.Sub(d.Now())); err != nil {
-			return move, err
+			return Move{}, err
 		}
-		fired, err := h.play(context.WithoutCancel(ctx), task)
-		move.Fired = append(move.Fired, fired...)
+		some, err := h.play(context.WithoutCancel(ctx), task)
+		fired = append(fired, some...)
 		if err != nil {
 			d.Log.Warn("a step of a test account could not be played", "account", task.Account, "provider", task.Provider, "error", err)
-			move.More, move.Left = true, max(0, ahead-h.account.Ahead)
-			return move, nil
+			return stopped()
 		}
 	}
-	return move, h.ahead(ctx, ahead)
+	err := h.ahead(ctx, ahead)
+	return Move{Account: h.account, Fired: fired}, err
 }
 
 // ahead moves the clock ahead of real time, and never back. Even one that
 // stays is written: that is refused when somebody else has taken the clock.
-func (h *hold) ahead(ctx context.Context, by time.Duration) error {
+func (h *Hold) ahead(ctx context.Context, by time.Duration) error {
 	by = max(by, h.account.Ahead)
 	if err := h.driver.Store.MoveClock(ctx, h.account.ID, h.fence, by); err != nil {
 		return err
@@ -113,7 +131,7 @@ func (h *hold) ahead(ctx context.Context, by time.Duration) error {
 }
 
 // settle writes how playing a step went.
-func (h *hold) settle(ctx context.Context, task store.Task, failed error) error {
+func (h *Hold) settle(ctx context.Context, task store.Task, failed error) error {
 	task.Attempts++
 	task.State, task.LastError = "done", ""
 	if failed != nil {

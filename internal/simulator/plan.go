@@ -42,7 +42,7 @@ func plan(p *provider.Provider, signup connection.Signup, task store.Task, step 
 
 // Wish is another scenario for a signup that is pending.
 type Wish struct {
-	Caller   auth.Caller // who wishes; zero for who holds the signup's link
+	Caller   auth.Caller // who wishes; zero for whoever has the signup's link
 	Place    store.Place
 	Signup   string // id; "" for the newest that is pending
 	Scenario string
@@ -51,24 +51,29 @@ type Wish struct {
 
 // Play lets the provider of a pending signup play another scenario from now on,
 // in place of what was left of the one before, and plays what is due of it.
-func (d *Driver) Play(ctx context.Context, wish Wish) ([]Planned, Move, error) {
-	var planned []Planned
-	move, err := d.holding(ctx, wish.Place.Account, patience, func(h *hold) (Move, error) {
-		now := h.account.Now(d.Now())
-		if err := d.rewrite(ctx, wish, now, &planned); err != nil {
-			return Move{}, err
-		}
-		return h.moveTo(ctx, now, 0)
-	})
+func (h *Hold) Play(ctx context.Context, wish Wish) ([]Planned, Move, error) {
+	now := h.account.Now(h.driver.Now())
+	planned, err := h.driver.rewrite(ctx, wish, now)
+	if err != nil {
+		return nil, Move{}, err
+	}
+	move, err := h.moveTo(ctx, now, 0)
 	return planned, move, err
 }
 
 // rewrite replaces what is left to be played of a signup.
-func (d *Driver) rewrite(ctx context.Context, wish Wish, now time.Time, planned *[]Planned) error {
+func (d *Driver) rewrite(ctx context.Context, wish Wish, now time.Time) ([]Planned, error) {
 	p, ok := d.Provider(wish.Place.Provider)
 	if !ok {
-		return fault.Missing()
+		return nil, fault.Missing()
 	}
+	at := func(step provider.Step) time.Time {
+		if wish.AtOnce {
+			return now
+		}
+		return now.Add(step.After)
+	}
+	var planned []Planned
 	_, err := d.Store.Change(ctx, store.Change{
 		Caller: wish.Caller, System: wish.Caller.Client == "", Account: wish.Place.Account, Provider: p.Slug, Whole: true,
 		Decide: func(f store.Found) (store.Decision, error) {
@@ -77,27 +82,19 @@ func (d *Driver) rewrite(ctx context.Context, wish Wish, now time.Time, planned 
 				return store.Decision{}, err
 			}
 			signup.Scenario = wish.Scenario
-			left := tasks(wish.Place.Account, p, *signup, func(step provider.Step) time.Time {
-				if wish.AtOnce {
-					return now
-				}
-				return now.Add(step.After)
-			}, d.NewID)
+			planned = nil
+			decision := store.Decision{Connection: f.Connection, Replaces: signup.ID}
 			steps := scenarioOf(p, *signup).Steps
-			*planned = nil
-			var kept []store.Task
-			for _, task := range left {
-				step := steps[task.Step]
-				if wish.AtOnce && happened(f.Connection, p, *signup, step) {
-					continue
+			for _, task := range tasks(f.Account.ID, p, *signup, at, d.NewID) {
+				if step := steps[task.Step]; !wish.AtOnce || !happened(f.Connection, p, *signup, step) {
+					decision.Tasks = append(decision.Tasks, task)
+					planned = append(planned, plan(p, *signup, task, step))
 				}
-				kept = append(kept, task)
-				*planned = append(*planned, plan(p, *signup, task, step))
 			}
-			return store.Decision{Connection: f.Connection, Replaces: signup.ID, Tasks: kept}, nil
+			return decision, nil
 		},
 	})
-	return err
+	return planned, err
 }
 
 // happened says whether an event like the one of a step was recorded of the

@@ -11,12 +11,13 @@ import (
 
 	"mooring/internal/connection"
 	"mooring/internal/provider"
+	"mooring/internal/secret"
 	"mooring/internal/store"
 )
 
 // play makes the calls of a step, the way that its provider would, and settles
 // it. It fails when the service could not take a call: then the step stays due.
-func (h *hold) play(ctx context.Context, task store.Task) ([]Fired, error) {
+func (h *Hold) play(ctx context.Context, task store.Task) ([]Fired, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	p, signup, step, err := h.driver.step(ctx, task)
@@ -30,9 +31,13 @@ func (h *hold) play(ctx context.Context, task store.Task) ([]Fired, error) {
 		as.Outcome = "lost"
 		return []Fired{as}, h.settle(ctx, task, nil)
 	}
+	token, err := h.driver.Token(ctx, task.Account, p.Slug, signup.ID, h.driver.Now().Add(stepTime))
+	if err != nil {
+		return nil, h.settle(ctx, task, err)
+	}
 	var fired []Fired
 	for range max(1, step.Times) {
-		if as.Outcome, as.Code, err = h.driver.call(ctx, task, p, signup, step); err != nil {
+		if as.Outcome, as.Code, err = h.driver.call(ctx, token, task, p, signup, step); err != nil {
 			break
 		}
 		fired = append(fired, as)
@@ -63,7 +68,7 @@ func (d *Driver) step(ctx context.Context, task store.Task) (*provider.Provider,
 
 // call makes one call of a step, with a token that is good for its signup alone.
 func (d *Driver) call(
-	ctx context.Context, task store.Task, p *provider.Provider, signup connection.Signup, step provider.Step,
+	ctx context.Context, token secret.Plain, task store.Task, p *provider.Provider, signup connection.Signup, step provider.Step,
 ) (outcome, code string, err error) {
 	path, body := p.CallbackPath(task.Account, signup.ID), fill(step.Callback, signup)
 	if step.Callback == nil {
@@ -71,10 +76,6 @@ func (d *Driver) call(
 		if body, err = named(fill(step.Report, signup), "simulated-"+task.ID); err != nil {
 			return "", "", err
 		}
-	}
-	token, err := d.Token(ctx, task.Account, p.Slug, signup.ID, d.Now().Add(stepTime))
-	if err != nil {
-		return "", "", err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, path, bytes.NewReader(body))
 	if err != nil {
@@ -84,7 +85,7 @@ func (d *Driver) call(
 	r.Header.Set("Authorization", "Bearer "+token.Reveal())
 	r.Header.Set("Content-Type", "application/json")
 	a := answer{header: http.Header{}}
-	d.Handler().ServeHTTP(&a, r)
+	d.Handler.ServeHTTP(&a, r)
 	return a.outcome()
 }
 
