@@ -20,7 +20,6 @@ import (
 	"mooring/internal/account"
 	"mooring/internal/connection"
 	"mooring/internal/gate"
-	"mooring/internal/gateway"
 	"mooring/internal/provider"
 	"mooring/internal/reference"
 	"mooring/internal/simulator"
@@ -33,18 +32,20 @@ type Deps struct {
 	Store     *store.Store
 	Access    *access.Access
 	Catalogue *provider.Catalogue
-	Desk      *gateway.Desk
 	Vault     *vault.Vault
 	Clocks    *simulator.Driver // nil when test accounts are not served here
 	Document  *gate.Document
 	Pages     *reference.Pages
 	PublicURL string                                                                    // base of issuer and links, without a slash at the end
 	Due       func(account.Account, *provider.Provider, connection.Signup) []store.Task // what a new signup makes due
-	Serves    func(account.ID) bool                                                     // whether this process serves an account's world
-	Now       func() time.Time                                                          // UTC, microseconds
-	Ready     func(context.Context) error                                               // nil when requests may be sent here
-	Metrics   func() ([]byte, string, error)                                            // the text and its media type
-	Log       *slog.Logger
+	// Ask asks the provider how a connection stands and takes in what changed; it
+	// returns the word of the header Mooring-Sync.
+	Ask     func(ctx context.Context, c *connection.Connection, p *provider.Provider, by string) (string, error)
+	Serves  func(account.ID) bool          // whether this process serves an account's world
+	Now     func() time.Time               // UTC, microseconds
+	Ready   func(context.Context) error    // nil when requests may be sent here
+	Metrics func() ([]byte, string, error) // the text and its media type
+	Log     *slog.Logger
 }
 
 // Operations maps each function that the contract names to its code.

@@ -10,7 +10,6 @@ import (
 	"mooring/internal/connection"
 	"mooring/internal/fault"
 	"mooring/internal/gate"
-	"mooring/internal/gateway"
 	"mooring/internal/provider"
 	"mooring/internal/store"
 	"mooring/internal/vault"
@@ -147,13 +146,6 @@ func (o operations) read(ctx context.Context, call *gate.Call, _ struct{}) (gate
 	return gate.Reply{Body: wire.Connection(c, p, o.PublicURL)}, nil
 }
 
-// What the header Mooring-Sync says of an answer that was taken in; the other
-// words are the desk's outcomes.
-const (
-	syncChanged   = "changed"
-	syncUnchanged = "unchanged"
-)
-
 // sync asks the provider for the status and stores what changed. Whatever goes
 // wrong upstream, the stored state is the answer and the header says so.
 func (o operations) sync(ctx context.Context, call *gate.Call, p *provider.Provider) error {
@@ -161,52 +153,12 @@ func (o operations) sync(ctx context.Context, call *gate.Call, p *provider.Provi
 	if err != nil {
 		return err
 	}
-	report, outcome, err := o.Desk.Ask(ctx, gateway.Question{Account: c.Account, Provider: p, Connection: c})
+	word, err := o.Ask(ctx, c, p, call.Caller.Client)
 	if err != nil {
-		o.Log.Warn("asking a provider failed", "request", call.RequestID, "provider", p.Slug, "cause", err)
+		o.Log.Warn("taking in what a provider said failed", "request", call.RequestID, "provider", p.Slug, "cause", err)
 	}
-	if outcome != gateway.Done {
-		call.SetHeader(syncHeader, string(outcome))
-		return nil
-	}
-	kept, parts := p.SplitConfiguration(report.Configuration)
-	sealed, err := o.Vault.Configuration(ctx, place(call, p), parts, p.Certificates)
-	if err != nil {
-		return err
-	}
-	report.Configuration = kept
-	by := o.act(call)
-	_, err = o.change(ctx, call, store.Change{
-		Account: c.Account, Provider: p.Slug, Whole: true,
-		Decide: func(f store.Found) (store.Decision, error) {
-			return takeReport(f.Connection, c.LastSeq, report, sealed, by.in(f.Account))
-		},
-	})
-	return err
-}
-
-// takeReport stores what a provider said of a connection whose newest event
-// was number asked, unless the connection has moved since.
-func takeReport(
-	c *connection.Connection, asked int64, report provider.Report, sealed vault.Sealed, act connection.Act,
-) (store.Decision, error) {
-	if c == nil {
-		return store.Decision{}, fault.Missing()
-	}
-	d := store.Decision{Answer: store.Answer{Header: map[string]string{syncHeader: syncUnchanged}}}
-	if c.LastSeq != asked {
-		return d, nil
-	}
-	before := c.ConfiguredSeq
-	changed, err := connection.ApplyReport(c, report, act)
-	if err != nil || !changed {
-		return d, err
-	}
-	d.Connection, d.Answer.Header[syncHeader] = c, syncChanged
-	if c.ConfiguredSeq != before {
-		d.Keys, d.Fields = sealed.Keys, sealed.At(c.ConfiguredSeq)
-	}
-	return d, nil
+	call.SetHeader(syncHeader, word)
+	return nil
 }
 
 // wantsSync reads ?sync as the documentation leaves it: a string that is on

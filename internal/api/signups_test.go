@@ -8,7 +8,6 @@ import (
 
 	"mooring/internal/connection"
 	"mooring/internal/provider"
-	"mooring/internal/vault"
 )
 
 func TestTimesAreReadAsRFC3339SaysThem(t *testing.T) {
@@ -69,33 +68,6 @@ func FuzzCanonical(f *testing.F) {
 			t.Errorf("%s becomes %s becomes %s, %v", data, once, twice, err)
 		}
 	})
-}
-
-func TestAReportIsStoredOnlyOverTheStateThatItIsAbout(t *testing.T) {
-	report := provider.Report{Status: "enabled", Event: "enrolled"}
-	for name, c := range map[string]struct {
-		asked   int64
-		report  provider.Report
-		changed bool
-	}{
-		"news":                           {asked: 1, report: report, changed: true},
-		"nothing new":                    {asked: 1, report: provider.Report{Status: "pending"}},
-		"the connection moved meanwhile": {asked: 0, report: report},
-	} {
-		now := &connection.Connection{Status: connection.Pending, LastSeq: 1}
-		act := connection.Act{At: time.Now(), NewID: NewID}
-		d, err := takeReport(now, c.asked, c.report, vault.Sealed{}, act)
-		want, header, status := (*connection.Connection)(nil), syncUnchanged, connection.Pending
-		if c.changed {
-			want, header, status = now, syncChanged, connection.Enabled
-		}
-		if err != nil || d.Connection != want || d.Answer.Header[syncHeader] != header || now.Status != status {
-			t.Errorf("%s: %+v, %v", name, d, err)
-		}
-	}
-	if _, err := takeReport(nil, 1, report, vault.Sealed{}, connection.Act{}); err == nil {
-		t.Error("a report was stored where there is no connection")
-	}
 }
 
 func TestTheMerchantIsToldHowTheSignupStands(t *testing.T) {

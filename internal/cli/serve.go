@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -62,7 +63,15 @@ type serveCommand struct {
 	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens. RS256 is what clients of the public API know; EdDSA signs about 30 times faster."`
 	DocumentedHost   bool           `name:"accept-documented-host" help:"Also accept token audiences that name the host of the public API."`
 	LoginFailures    int            `default:"30" help:"Failed logins a minute for one client at one address before it must wait; at ten times as many, all clients of the address must."`
-	DrainDelay       time.Duration  `default:"1s" help:"How long to answer, not ready, after being told to stop; at most 5s."`
+	gatewayFlags
+	DrainDelay time.Duration `default:"1s" help:"How long to answer, not ready, after being told to stop; at most 5s."`
+}
+
+// gatewayFlags say how providers are reached.
+type gatewayFlags struct {
+	Gateway           map[string]string `placeholder:"SLUG=URL" help:"Gateway of a provider, to hand production signups to; once for each provider. In the environment they are separated by ;."`
+	GatewaySecretFile string            `placeholder:"FILE" help:"File, readable by nobody else, with the secret that calls to gateways are signed with: whsec_ and 24 to 64 random bytes in base64. Two lines during a change."`
+	OutboundAllow     []netip.Prefix    `placeholder:"CIDR" help:"Range of addresses off the public internet that gateways may have, such as 10.20.0.0/16; may be repeated."`
 }
 
 // Help is shown below the flags.
@@ -72,7 +81,9 @@ func (serveCommand) Help() string {
   mooring serve --database postgres://mooring@db/mooring --key-file /etc/mooring.key \
       --public-url https://connections.example.com --world both
   mooring serve --data /var/lib/mooring --public-url https://connections.example.com \
-      --providers /etc/mooring/providers`
+      --providers /etc/mooring/providers
+  mooring serve --data /var/lib/mooring --public-url https://connections.example.com \
+      --gateway vipps=https://gateways.example.com/vipps --gateway-secret-file /etc/mooring.gateway`
 }
 
 // Run serves until it is told to stop.
@@ -88,7 +99,8 @@ func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
 		Listen: c.Listen, PublicURL: c.PublicURL, DataDir: c.Data, Database: c.Database, MustExist: true, KeyFile: keyFile,
 		Providers: c.Providers, Reload: reload,
 		Worlds: c.World, DocumentedHost: c.DocumentedHost, Algorithm: c.SigningAlgorithm,
-		LoginFailures: c.LoginFailures, DrainDelay: c.DrainDelay, Log: log,
+		LoginFailures: c.LoginFailures, DrainDelay: c.DrainDelay,
+		Gateways: c.Gateway, GatewaySecretFile: c.GatewaySecretFile, OutboundAllow: c.OutboundAllow, Log: log,
 	})
 	if err != nil {
 		return err

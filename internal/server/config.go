@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -70,6 +71,14 @@ type Config struct {
 	// one client before that client must wait there; at ten times as many all
 	// clients of the address must. At least 1.
 	LoginFailures int
+	// Gateways are the URLs of the gateways of production accounts' providers, by
+	// provider. Signups for a provider without one wait for a person.
+	Gateways map[string]string
+	// GatewaySecretFile holds what calls to gateways are signed with.
+	GatewaySecretFile string
+	// OutboundAllow are ranges of addresses that may be talked to although they
+	// are not on the public internet.
+	OutboundAllow []netip.Prefix
 	// DrainDelay is how long the server answers after it was told to stop, not
 	// ready, so that whoever routes requests notices. At most MaxDrainDelay.
 	DrainDelay time.Duration

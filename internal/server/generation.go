@@ -65,8 +65,8 @@ func (s *Server) equip(catalogue *provider.Catalogue, document *gate.Document) g
 	return gate.Config{
 		Document: document,
 		Functions: api.Operations(api.Deps{
-			Store: s.store, Access: s.access, Catalogue: catalogue, Desk: s.desk, Vault: s.vault, Due: s.Due,
-			Clocks: s.clocks,
+			Store: s.store, Access: s.access, Catalogue: catalogue, Ask: s.deliverer.Ask, Vault: s.vault, Due: s.Due,
+			Clocks:   s.clocks,
 			Document: document, Pages: reference.New(document, s.cfg.PublicURL), PublicURL: s.cfg.PublicURL,
 			Serves: s.serves, Now: Now, Ready: s.ready, Metrics: s.metrics.Render, Log: s.cfg.Log,
 		}),

@@ -21,7 +21,7 @@ import (
 	"mooring/internal/access"
 	"mooring/internal/account"
 	"mooring/internal/api"
-	"mooring/internal/connection"
+	"mooring/internal/deliver"
 	"mooring/internal/gate"
 	"mooring/internal/gateway"
 	"mooring/internal/provider"
@@ -34,17 +34,18 @@ import (
 
 // Server is one assembled service, listening but not yet answering.
 type Server struct {
-	cfg      Config
-	listener net.Listener
-	store    *store.Store
-	access   *access.Access
-	sealer   *secret.Sealer
-	vault    *vault.Vault
-	desk     *gateway.Desk
-	clocks   *simulator.Driver // nil unless test accounts are served
-	metrics  *telemetry.Metrics
-	http     *http.Server
-	stopping atomic.Bool
+	cfg       Config
+	listener  net.Listener
+	store     *store.Store
+	access    *access.Access
+	sealer    *secret.Sealer
+	vault     *vault.Vault
+	gateway   *gateway.HTTP
+	deliverer *deliver.Deliverer
+	clocks    *simulator.Driver // nil unless test accounts are served
+	metrics   *telemetry.Metrics
+	http      *http.Server
+	stopping  atomic.Bool
 
 	current   atomic.Pointer[generation]
 	reloading sync.Mutex
@@ -91,10 +92,15 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.vault = vault.New(s.store, s.sealer, s.access.FingerprintKey(), Now, api.NewID)
-	s.desk = gateway.New(s.gateways())
+	if err = s.reachOut(); err != nil {
+		return nil, err
+	}
 	s.clocks = s.simulated()
 	first, err := s.assemble(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err = s.checkGateways(first.catalogue); err != nil {
 		return nil, err
 	}
 	s.current.Store(first)
@@ -113,11 +119,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 // serves says whether this process serves an account's world.
 func (s *Server) serves(id account.ID) bool { return s.cfg.Worlds.Serves(id.World()) }
 
-// Due is what a new signup makes due: handing it to its provider.
-func (s *Server) Due(acc account.Account, p *provider.Provider, signup connection.Signup) []store.Task {
-	return simulator.Due(acc, p, signup, api.NewID)
-}
-
 // simulated moves the clocks of test accounts; nil when none are served.
 func (s *Server) simulated() *simulator.Driver {
 	if !s.cfg.Worlds.Serves(account.Test) {
@@ -133,15 +134,6 @@ func (s *Server) simulated() *simulator.Driver {
 func (s *Server) timeOf(ctx context.Context, id account.ID) (time.Time, error) {
 	acc, err := s.store.Account(ctx, simulator.Platform, id)
 	return acc.Now(Now()), err
-}
-
-// gateways are the ways to the providers, by world. A test account's providers
-// are simulated, unless only production is served.
-func (s *Server) gateways() map[account.World]gateway.Gateway {
-	if !s.cfg.Worlds.Serves(account.Test) {
-		return nil
-	}
-	return map[account.World]gateway.Gateway{account.Test: simulator.New(s.timeOf)}
 }
 
 // Addr is the address that was bound.
@@ -167,6 +159,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group, background := errgroup.WithContext(background)
 	group.Go(func() error { return s.access.Run(background) })
 	group.Go(func() error { return s.sweep(background) })
+	group.Go(func() error { return s.deliverer.Run(background) })
 	group.Go(func() error { return s.followKeyFile(background) })
 	group.Go(func() error { return s.reloads(background) })
 	group.Go(func() error {

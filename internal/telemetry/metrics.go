@@ -21,6 +21,7 @@ type Metrics struct {
 	mu       sync.Mutex
 	counters map[string]prometheus.Counter
 	gauges   map[string]prometheus.Gauge
+	families map[string]*prometheus.CounterVec
 }
 
 // NewMetrics makes a registry with the Go runtime's and the process's own
@@ -35,6 +36,7 @@ func NewMetrics() *Metrics {
 		}, []string{"operation", "status"}),
 		counters: map[string]prometheus.Counter{},
 		gauges:   map[string]prometheus.Gauge{},
+		families: map[string]*prometheus.CounterVec{},
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -63,6 +65,20 @@ func (m *Metrics) Counter(name, help string) prometheus.Counter {
 		m.counters[name] = c
 	}
 	return c
+}
+
+// CounterOf is the counter of that name for one value of a label, such as a
+// provider. The values must be few, and never tell of an account.
+func (m *Metrics) CounterOf(name, help, label, value string) prometheus.Counter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, ok := m.families[name]
+	if !ok {
+		f = prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+		m.registry.MustRegister(f)
+		m.families[name] = f
+	}
+	return f.WithLabelValues(value)
 }
 
 // Gauge is the gauge of that name, made at its first use.
