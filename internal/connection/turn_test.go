@@ -44,3 +44,25 @@ func TestWhoseTurnItIsFollowsFromTheNewestAppliedEvent(t *testing.T) {
 		t.Errorf("an erasure counts: %s", diff)
 	}
 }
+
+func TestAReasonThatTheSenderNamesSaysWhoMustAct(t *testing.T) {
+	var reason provider.Reason
+	for _, r := range provider.Reasons() {
+		if r.Turn == "merchant" {
+			reason = r
+		}
+	}
+	if reason.Code == "" {
+		t.Fatal("no reason is the merchant's to mend")
+	}
+	d := &desk{now: start}
+	c := apply(t, nil, single, `{"n":1}`, d)
+	post(t, c, connection.NewEvent{Status: connection.Pending, Name: "called", Code: reason.Code, ProviderCode: "E-1"}, d)
+	want := connection.Turn{
+		Since: start, Event: "called", Who: "merchant", Code: reason.Code, ProviderCode: "E-1",
+		Retryable: reason.Retryable, Meaning: reason.Meaning["en"], Next: reason.Next["en"],
+	}
+	if diff := cmp.Diff(want, connection.TurnOf(c, single)); diff != "" {
+		t.Error(diff)
+	}
+}
