@@ -39,7 +39,8 @@ type description struct {
 		Map           map[string]any
 		Keep          []string
 	}
-	Scenarios map[string]struct {
+	Certificates []struct{ Member string }
+	Scenarios    map[string]struct {
 		Steps []struct {
 			After            string
 			Callback, Report map[string]any
