@@ -53,6 +53,7 @@ func Operations(d Deps) map[string]gate.Function {
 	o := operations{d}
 	return map[string]gate.Function{
 		"connection.signup":                        gate.Handle(o.signup),
+		"connection.signup.whole":                  gate.Handle(o.signupWhole),
 		"connection.restart":                       gate.Handle(o.restart),
 		"connection.read":                          gate.Handle(o.read),
 		"connection_progress_get":                  gate.Handle(o.progress),

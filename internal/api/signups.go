@@ -27,14 +27,24 @@ type signupBody struct {
 	Signup jsontext.Value `json:"signup"`
 }
 
-// signup takes an application in and answers the whole connection. What must
-// not rest in clear is sealed before the store sees it.
+// signup takes an application in and answers the whole connection.
 func (o operations) signup(ctx context.Context, call *gate.Call, in signupBody) (gate.Reply, error) {
+	return o.apply(ctx, call, in.Signup)
+}
+
+// signupWhole does it where the body is the application itself.
+func (o operations) signupWhole(ctx context.Context, call *gate.Call, in jsontext.Value) (gate.Reply, error) {
+	return o.apply(ctx, call, in)
+}
+
+// apply takes an application in. What must not rest in clear is sealed before
+// the store sees it.
+func (o operations) apply(ctx context.Context, call *gate.Call, in jsontext.Value) (gate.Reply, error) {
 	p, err := o.provider(call.Operation.Argument)
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	data, err := canonical(in.Signup)
+	data, err := canonical(in)
 	if err != nil {
 		return gate.Reply{}, err
 	}

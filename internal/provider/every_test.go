@@ -66,7 +66,7 @@ func (s suite) operations(t *testing.T, p *provider.Provider) {
 		if diff := cmp.Diff(want, o.Security); diff != "" {
 			t.Errorf("%s: %s", o.ID, diff)
 		}
-		if hasBody := o.Body != nil; hasBody != (o.Method == "POST" && p.Signup.Body) {
+		if hasBody := o.Body != nil; hasBody != (o.Function == signs(p) && p.Signup.Body) {
 			t.Errorf("%s: has a body: %v", o.ID, hasBody)
 		}
 		for _, name := range []string{"Idempotency-Key", "Prefer"} {
@@ -79,12 +79,20 @@ func (s suite) operations(t *testing.T, p *provider.Provider) {
 		}
 	}
 	want := map[string]string{"POST": "connection.signup", "GET": "connection.read"}
-	if functions["PUT"] != "" {
+	switch {
+	case p.Signup.Whole:
+		want = map[string]string{"PUT": signs(p), "GET": "connection.read"}
+	case functions["PUT"] != "":
 		want["PUT"] = "connection.restart"
 	}
 	if diff := cmp.Diff(want, functions); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// signs is the function that takes a provider's signups.
+func signs(p *provider.Provider) string {
+	return map[bool]string{true: "connection.signup.whole", false: "connection.signup"}[p.Signup.Whole]
 }
 
 func hasParameter(o *gate.Operation, in, name string) bool {
@@ -107,9 +115,13 @@ func (s suite) examples(t *testing.T, p *provider.Provider) {
 		}
 		return
 	}
-	request := s.schema(t, p.ContractPrefix()+"SignupRequest")
+	name, around, at := p.ContractPrefix()+"SignupRequest", `{"signup":%s}`, "#/signup"
+	if p.Signup.Whole {
+		name, around, at = p.ContractPrefix()+"Signup", `%s`, "#"
+	}
+	request := s.schema(t, name)
 	for _, signup := range p.Valid() {
-		body := plain(t, fmt.Appendf(nil, `{"signup":%s}`, signup))
+		body := plain(t, fmt.Appendf(nil, around, signup))
 		if problems := request.Problems(body); len(problems) > 0 {
 			t.Errorf("%s is refused: %+v", signup, problems)
 		}
@@ -123,14 +135,14 @@ func (s suite) examples(t *testing.T, p *provider.Provider) {
 	refused := append(p.Invalid(), provider.Refused{Summary: "a list", Signup: []byte(`[]`)}, provider.Refused{Summary: "null", Signup: []byte(`null`)})
 	for _, example := range refused {
 		var places []string
-		for _, problem := range request.Problems(plain(t, fmt.Appendf(nil, `{"signup":%s}`, example.Signup))) {
+		for _, problem := range request.Problems(plain(t, fmt.Appendf(nil, around, example.Signup))) {
 			places = append(places, problem.Path)
 		}
-		if !slices.Contains(places, "#/signup"+example.Wrong) {
+		if want := at + example.Wrong; !slices.Contains(places, want) && !slices.Contains(places, want+"/") {
 			t.Errorf("%s: refused for %q, not for %s", example.Summary, places, example.Wrong)
 		}
 	}
-	if problems := request.Problems(map[string]any{}); len(problems) != 1 || problems[0].Path != "#/signup" {
+	if problems := request.Problems(map[string]any{}); !p.Signup.Whole && (len(problems) != 1 || problems[0].Path != "#/signup") {
 		t.Errorf("without a signup: %+v", problems)
 	}
 }

@@ -83,7 +83,7 @@ func TestFilesOfSeveralPlacesMakeOneCatalogue(t *testing.T) {
 	for _, p := range c.All() {
 		slugs = append(slugs, p.Slug)
 	}
-	want := []string{"acme", "bambora", "collector", "common", "instabank", "klarna", "mastercard-3ds", "payex", "swish", "vipps", "vipps-psp"}
+	want := []string{"acme", "bambora", "collector", "common", "instabank", "klarna", "kravia", "mastercard-3ds", "payex", "swish", "vipps", "vipps-psp"}
 	if diff := cmp.Diff(want, slugs); diff != "" {
 		t.Error(diff)
 	}

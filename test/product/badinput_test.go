@@ -50,15 +50,11 @@ func (b *badInput) signups(status int) {
 	before := b.call("merchant", http.MethodGet, b.base(b.account), nil, status)
 	for _, e := range b.Examples.Valid {
 		for _, m := range mutations(b.request(), e.Signup) {
-			at := "#" + m.place
-			if !b.whole() {
-				at = "#/signup" + m.place
-			}
 			header := bearer(b.tokens["merchant"])
 			if m.strict {
 				header.Set("Prefer", "handling=strict")
 			}
-			b.refuse(m.what, at, b.method(), b.base(b.account), header, b.wrapped(m.value))
+			b.refuse(m.what, b.place(m.place), b.method(), b.base(b.account), header, b.wrapped(m.value))
 		}
 	}
 	for what, wrong := range brokenTexts(b.wrapped(b.Examples.Valid[0].Signup), 64<<10) {
@@ -87,12 +83,12 @@ func (b *badInput) callbacks() {
 			if m.strict {
 				continue // a provider can't ask for strictness
 			}
-			b.refuse(m.what, "#"+m.place, http.MethodPost, c.target, header, text(m.value))
+			b.refuse(m.what, rooted(m.place), http.MethodPost, c.target, header, text(m.value))
 			kept["refused"]++
 		}
 	}
 	for _, e := range b.Examples.Callback.Invalid {
-		b.refuse(e.Summary, "#"+e.Wrong, http.MethodPost, c.target, header, text(e.Body))
+		b.refuse(e.Summary, rooted(e.Wrong), http.MethodPost, c.target, header, text(e.Body))
 		kept["refused"]++
 	}
 	b.demand("the inbox", kept, b.inbox())

@@ -83,10 +83,7 @@ func (l *life) refused() {
 	l.call("merchant", http.MethodGet, l.base(l.account), nil, http.StatusNotFound)
 	for _, e := range l.Examples.Invalid {
 		answer := l.call("merchant", l.method(), l.base(l.account), l.wrapped(e.Signup), http.StatusBadRequest)
-		at := "#" + e.Wrong
-		if !l.whole() {
-			at = "#/signup" + e.Wrong
-		}
+		at := l.place(e.Wrong)
 		if !problems(l.t, answer)[at] {
 			l.t.Errorf("%s: %s is not named in %s", e.Summary, at, answer.Body)
 		}

@@ -123,6 +123,22 @@ func (d description) wrapped(signup any) []byte {
 	return text(map[string]any{"signup": signup})
 }
 
+// place is how a refusal names a member of a signup.
+func (d description) place(pointer string) string {
+	if d.whole() {
+		return rooted(pointer)
+	}
+	return "#/signup" + pointer
+}
+
+// rooted is how a refusal names a member of a body.
+func rooted(pointer string) string {
+	if pointer == "" {
+		return "#/"
+	}
+	return "#" + pointer
+}
+
 // bodies are the signups that the file calls valid, as requests.
 func (d description) bodies() [][]byte {
 	if d.request() == nil {
