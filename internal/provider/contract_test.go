@@ -91,7 +91,7 @@ func TestThePartnerEndpointTakesTheProvidersThatSaySo(t *testing.T) {
 
 // TestSecretsAreNotInTheContract looks at what answers are made of. A request
 // says of its own members that they are never shown.
-func TestSecretsAreNotInTheContract(t *testing.T) {
+func TestSecretsAreNotInTheAnswersOfTheContract(t *testing.T) {
 	schemas := newSuite(t).catalogue.Contract()["components"].(map[string]any)["schemas"].(map[string]any)
 	var walk func(at string, value any)
 	walk = func(at string, value any) {

@@ -48,6 +48,9 @@ func TestEveryProvider(t *testing.T) {
 			t.Run("its examples hold at the gate", func(t *testing.T) { s.examples(t, p) })
 			t.Run("its key tells signups apart", func(t *testing.T) { s.key(t, p) })
 			t.Run("its answers are as the contract has them", func(t *testing.T) { s.answers(t, p) })
+			t.Run("what it seals leaves answers as the contract has them", func(t *testing.T) { s.sealed(t, p) })
+			t.Run("its callback makes a configuration", func(t *testing.T) { s.configured(t, p) })
+			t.Run("its scenarios say what can be taken in", func(t *testing.T) { s.scenarios(t, p) })
 			t.Run("what is sent again changes nothing", func(t *testing.T) { s.again(t, p) })
 			t.Run("its names lead to it", func(t *testing.T) { s.names(t, p) })
 		})
@@ -193,14 +196,7 @@ var merchant = account.Account{ID: "T11223351", Company: account.Company{Organiz
 // can bring about, and holds them against the published schema.
 func (s suite) answers(t *testing.T, p *provider.Provider) {
 	schema := s.schema(t, p.ContractPrefix()+"Connection")
-	check := func(what string, value any) {
-		if problems := schema.Problems(value); len(problems) > 0 {
-			t.Errorf("%s: %+v", what, problems)
-		}
-		if extra := schema.Undeclared(value); len(extra) > 0 {
-			t.Errorf("%s has undeclared members: %s", what, extra)
-		}
-	}
+	check := func(what string, value any) { fits(t, schema, what, value) }
 	c, err := connection.Apply(nil, merchant, p, application(p), act())
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +278,8 @@ func plain(t *testing.T, text []byte) any {
 	return value
 }
 
-// application is the file's example as a signup with everything in clear.
+// application is the file's example as the API takes it in.
 func application(p *provider.Provider) connection.Application {
-	return connection.Application{ID: "01990f29-1a00-7d15-a0c2-5e2d7b9f1c01", Key: p.SignupKey(p.Example()), Data: p.Example()}
+	kept, _ := p.SplitSignup(p.Example())
+	return connection.Application{ID: "01990f29-1a00-7d15-a0c2-5e2d7b9f1c01", Key: p.SignupKey(p.Example()), Data: kept}
 }

@@ -18,25 +18,25 @@ type rule struct {
 	items   *rule            // of an array
 }
 
-// ruleOf compiles a schema; nil for none. reveals says whether secrets that
-// are not writeOnly are ever put back.
-func ruleOf(schema map[string]any, reveals bool) *rule {
+// ruleOf compiles a schema; nil for none. discloses says whether
+// anything sealed is ever put back.
+func ruleOf(schema map[string]any, discloses bool) *rule {
 	if schema == nil {
 		return nil
 	}
 	r := &rule{class: classOf(schema), sealed: sealed(schema), open: schema["additionalProperties"] == true}
 	r.kind, _ = schema["type"].(string)
-	r.shown = reveals && r.class == Secret && schema["writeOnly"] != true
+	r.shown = discloses && disclosed(schema)
 	r.classed = r.class != ""
 	if properties := members(schema, "properties"); properties != nil {
 		r.members = map[string]*rule{}
 		for name := range properties {
-			m := ruleOf(members(properties, name), reveals)
+			m := ruleOf(members(properties, name), discloses)
 			r.members[name] = m
 			r.classed = r.classed || m.classed
 		}
 	}
-	if r.items = ruleOf(members(schema, "items"), reveals); r.items != nil {
+	if r.items = ruleOf(members(schema, "items"), discloses); r.items != nil {
 		r.classed = r.classed || r.items.classed
 	}
 	return r
@@ -56,6 +56,12 @@ func classOf(schema map[string]any) Class {
 func sealed(schema map[string]any) bool {
 	class := classOf(schema)
 	return schema["writeOnly"] == true || class == Secret || class == Identity
+}
+
+// disclosed says whether sealed values of a schema are put back in the
+// connection's own GET: documented ones that open something.
+func disclosed(schema map[string]any) bool {
+	return schema["class"] == string(Secret) && schema["writeOnly"] != true
 }
 
 // shows says whether the rule, or one below it, lets a sealed value be put

@@ -50,7 +50,7 @@ func (p *Provider) answeredExample(answer Report) map[string]any {
 	}
 	return map[string]any{
 		"summary": "The provider has answered",
-		"value":   p.sampleConnection(answer.Status, sampleLater, events, plainObject(answer.Configuration)),
+		"value":   p.sampleConnection(answer.Status, sampleLater, events, p.sampleConfiguration(answer.Configuration)),
 	}
 }
 
@@ -70,10 +70,20 @@ func (p *Provider) sampleConnection(status, updatedAt string, events []any, conf
 	return whole
 }
 
+// sampleConfiguration is what the connection's own GET shows of a
+// configuration.
+func (p *Provider) sampleConfiguration(configuration []byte) map[string]any {
+	if configuration == nil {
+		return nil
+	}
+	return plainObject(p.Disclose(p.SplitConfiguration(configuration)))
+}
+
 // sampleSignup shows the file's first example as the view has it, before the
 // provider called back.
 func (p *Provider) sampleSignup() map[string]any {
 	view, signup := p.Signup.View, map[string]any{}
+	kept, _ := p.SplitSignup(p.example)
 	for _, name := range view.Members {
 		if name != "callback_at" {
 			signup[name] = generated[name]["examples"].([]any)[0]
@@ -85,9 +95,9 @@ func (p *Provider) sampleSignup() map[string]any {
 	switch view.Data {
 	case "":
 	case inline:
-		maps.Copy(signup, p.file.Examples.Valid[0].Signup.(map[string]any))
+		maps.Copy(signup, plainObject(kept))
 	default:
-		signup[view.Data] = p.file.Examples.Valid[0].Signup
+		signup[view.Data] = plainObject(kept)
 	}
 	return signup
 }

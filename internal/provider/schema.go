@@ -177,30 +177,6 @@ func undeclared(schema map[string]any, value any, pointer string) []string {
 	return found
 }
 
-// shown is the schema without what is kept but never shown: members that are
-// writeOnly are gone.
-func shown(schema map[string]any) map[string]any {
-	copied := maps.Clone(schema)
-	if properties := members(schema, "properties"); properties != nil {
-		visible := map[string]any{}
-		for name := range properties {
-			if property := members(properties, name); property["writeOnly"] != true {
-				visible[name] = shown(property)
-			}
-		}
-		copied["properties"] = visible
-		if required, ok := schema["required"].([]any); ok {
-			copied["required"] = slices.DeleteFunc(slices.Clone(required), func(name any) bool {
-				return visible[name.(string)] == nil
-			})
-		}
-	}
-	if items := members(schema, "items"); items != nil {
-		copied["items"] = shown(items)
-	}
-	return copied
-}
-
 // members is the object that a member of parent holds, nil when there is none.
 func members(parent map[string]any, name string) map[string]any {
 	child, _ := parent[name].(map[string]any)

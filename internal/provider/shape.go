@@ -39,7 +39,10 @@ var generated = map[string]map[string]any{
 func (p *Provider) schemas() map[string]any {
 	all := map[string]any{p.file.Prefix + "Connection": p.connectionSchema()}
 	if p.Signup.Body {
-		all[p.file.Prefix+"Signup"] = p.file.current().Request
+		all[p.file.Prefix+"Signup"] = asked(p.file.current().Request)
+	}
+	if p.request != nil && p.request.classed {
+		all[p.shownSignup()] = answered(p.file.current().Request, false)
 	}
 	if p.Signup.Body && !p.Signup.Whole {
 		all[p.file.Prefix+"SignupRequest"] = map[string]any{
@@ -50,6 +53,15 @@ func (p *Provider) schemas() map[string]any {
 		}
 	}
 	return all
+}
+
+// shownSignup is the name of the schema of what answers show of a request. It
+// is that of the request where nothing in it is classed.
+func (p *Provider) shownSignup() string {
+	if p.request != nil && p.request.classed {
+		return p.file.Prefix + "SignupShown"
+	}
+	return p.file.Prefix + "Signup"
 }
 
 func (p *Provider) connectionSchema() map[string]any {
@@ -64,7 +76,7 @@ func (p *Provider) connectionSchema() map[string]any {
 	}
 	properties := map[string]any{name: signups}
 	if configuration := p.file.current().Configuration; configuration != nil {
-		properties["configuration"] = shown(configuration)
+		properties["configuration"] = answered(configuration, true)
 	}
 	return map[string]any{
 		"description": "A connection with " + p.Title + ".",
@@ -77,7 +89,7 @@ func (p *Provider) connectionSchema() map[string]any {
 
 // signupSchema is how one signup looks in an answer, after the file's view.
 func (p *Provider) signupSchema() map[string]any {
-	view, sent := p.Signup.View, ref("schemas", p.file.Prefix+"Signup")
+	view, sent := p.Signup.View, ref("schemas", p.shownSignup())
 	properties, required := map[string]any{}, []any{}
 	for _, name := range view.Members {
 		properties[name] = maps.Clone(generated[name])
