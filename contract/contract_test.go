@@ -76,7 +76,7 @@ func TestEveryOperationListsTheStatusesThatFollowFromItsDescription(t *testing.T
 func TestEveryWriteTakesAnIdempotencyKeyAndAPreference(t *testing.T) {
 	doc := assemble(t)
 	for _, op := range doc.Operations() {
-		writes := op.Method != "GET" && !asks(op, "basic")
+		writes := op.Method != "GET" && asks(op, "bearer")
 		if hasParameter(op, "Idempotency-Key") != writes {
 			t.Errorf("%s: Idempotency-Key is for writes, and for each of them", op.ID)
 		}

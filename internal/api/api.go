@@ -70,6 +70,7 @@ func Operations(d Deps) map[string]gate.Function {
 		"oauth_keys_get":                           gate.Handle(o.keySet),
 		"oauth_metadata_get":                       gate.Handle(o.metadata),
 		"signup_page_get":                          gate.Handle(o.signupPage),
+		"signup_page_post":                         gate.Handle(o.decideSignup),
 		"health_get":                               gate.Handle(o.health),
 		"ready_get":                                gate.Handle(o.ready),
 		"metrics_get":                              gate.Handle(o.metrics),

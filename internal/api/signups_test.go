@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mooring/internal/account"
 	"mooring/internal/connection"
 	"mooring/internal/provider"
 )
@@ -84,15 +85,16 @@ func TestTheMerchantIsToldHowTheSignupStands(t *testing.T) {
 		"done":                       {connection.Enabled, 2, false, -time.Hour, "ready to use"},
 		"refused":                    {connection.Declined, 2, false, time.Hour, "declined"},
 		"failed":                     {connection.Failed, 2, false, time.Hour, "could not be completed"},
-		"expired":                    {connection.Pending, 2, false, 0, "expired"},
+		"expired":                    {connection.Pending, 2, false, time.Minute, "expired"},
 		"replaced":                   {connection.Enabled, 1, false, time.Hour, "replaced"},
 		"an older one of many":       {connection.Pending, 1, true, time.Hour, "being processed"},
-		"an older one of many, dead": {connection.Pending, 1, true, 0, "expired"},
+		"an older one of many, dead": {connection.Pending, 1, true, time.Minute, "expired"},
 	} {
 		c := &connection.Connection{Status: test.status, LastSignup: 2}
 		signup := connection.Signup{Seq: test.seq, ExpiresAt: now.Add(test.life)}
 		p := &provider.Provider{Signup: provider.Signup{Many: test.many}}
-		if got := o.sentence(c, signup, p); !strings.Contains(got, test.says) {
+		acc := account.Account{Ahead: time.Minute} // links die by the account's own time
+		if got := o.sentence(found{c, signup, acc, p}); !strings.Contains(got, test.says) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
