@@ -71,6 +71,16 @@ func suite(t *testing.T, d door) {
 		"one of 64 calls that say the same applies":                testReplayStorm,
 		"a refused call is judged again, an applied one stays":     testJudgeAgain,
 		"bodies of old calls are swept":                            testSweepInbox,
+		"a submission is claimed until its lease ends":             testClaim,
+		"two claims never meet":                                    testClaimStorm,
+		"steps are due by the account's own clock":                 testSteps,
+		"a clock is one caller's and only moves ahead":             testClock,
+		"what a provider was asked is remembered":                  testSync,
+		"connections are asked about in turn":                      testDueForSync,
+		"drift shows itself to those it concerns":                  testDrifting,
+		"certificates in force that end are listed":                testExpiring,
+		"a recipient is registered once and ended once":            testRecipients,
+		"every wrapped key is wrapped again":                       testRewrap,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, d) })
 	}
