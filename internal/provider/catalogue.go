@@ -3,6 +3,7 @@ package provider
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,7 @@ import (
 type Catalogue struct {
 	providers []*Provider // by slug
 	names     map[string]*Provider
+	taken     map[string]string // what names stand for, and in which file
 }
 
 // Load reads all *.yaml files of each file system. The error names every
@@ -25,11 +27,28 @@ func Load(fsys ...fs.FS) (*Catalogue, error) {
 		}
 		all = append(all, files...)
 	}
-	return LoadFiles(all)
+	return new(Catalogue).With(all)
 }
 
-func newCatalogue(all []*Provider) *Catalogue {
-	c := &Catalogue{providers: all, names: map[string]*Provider{}}
+// With makes a catalogue of the same providers and those of more files. The
+// error names every problem of every file, one to a line, as file:line:column:
+// reason.
+func (c *Catalogue) With(files []File) (*Catalogue, error) {
+	l := loader{providers: slices.Clone(c.providers), taken: maps.Clone(c.taken)}
+	if l.taken == nil {
+		l.taken = map[string]string{}
+	}
+	for _, f := range files {
+		l.load(f)
+	}
+	if len(l.problems) > 0 {
+		return nil, l.problems.sorted()
+	}
+	return newCatalogue(l.providers, l.taken), nil
+}
+
+func newCatalogue(all []*Provider, taken map[string]string) *Catalogue {
+	c := &Catalogue{providers: all, names: map[string]*Provider{}, taken: taken}
 	slices.SortFunc(c.providers, func(a, b *Provider) int { return strings.Compare(a.Slug, b.Slug) })
 	for _, p := range c.providers {
 		for _, name := range append([]string{p.Slug}, p.Aliases...) {

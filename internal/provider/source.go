@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -110,19 +109,6 @@ func because(err error) error {
 		return failed.Err
 	}
 	return err
-}
-
-// LoadFiles makes a catalogue of files. The error names every problem of every
-// file, one to a line, as file:line:column: reason.
-func LoadFiles(files ...[]File) (*Catalogue, error) {
-	l := loader{taken: map[string]string{}}
-	for _, f := range slices.Concat(files...) {
-		l.load(f)
-	}
-	if len(l.problems) > 0 {
-		return nil, l.problems.sorted()
-	}
-	return newCatalogue(l.providers), nil
 }
 
 // Source is the file that describes the provider, as it was named to Load.

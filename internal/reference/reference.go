@@ -11,6 +11,7 @@ package reference
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"mooring/internal/gate"
 )
@@ -19,19 +20,20 @@ import (
 // The pages show the real one instead.
 const exampleBase = "https://mooring.example.com"
 
-// Pages is the rendered reference. It does not change after New.
+// Pages is the reference. It does not change after New; a page is rendered when
+// it is first asked for.
 type Pages struct {
 	index []byte
-	pages map[string][]byte // by operationId
+	pages map[string]func() []byte // by operationId
 }
 
-// New renders every page. publicURL is the base of all links, without a slash
+// New lays out the reference of a document. publicURL is the base of all links, without a slash
 // at its end.
 func New(doc *gate.Document, publicURL string) *Pages {
 	w := writer{doc: doc, base: publicURL}
-	p := &Pages{index: w.real(w.index()), pages: map[string][]byte{}}
+	p := &Pages{index: w.real(w.index()), pages: map[string]func() []byte{}}
 	for _, op := range doc.Operations() {
-		p.pages[op.ID] = w.real(w.page(op))
+		p.pages[op.ID] = sync.OnceValue(func() []byte { return w.real(w.page(op)) })
 	}
 	return p
 }
@@ -43,7 +45,10 @@ func (p *Pages) Index() []byte { return p.index }
 // Page is the Markdown page of one operation.
 func (p *Pages) Page(operationID string) ([]byte, bool) {
 	page, ok := p.pages[operationID]
-	return page, ok
+	if !ok {
+		return nil, false
+	}
+	return page(), true
 }
 
 // writer renders one document for one server.

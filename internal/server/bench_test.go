@@ -36,16 +36,20 @@ type dev struct {
 	world  seed.World
 }
 
-func startDev(tb testing.TB, algorithm auth.Algorithm) dev {
+func startDev(tb testing.TB, algorithm auth.Algorithm, change ...func(*server.Config)) dev {
 	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), "data")
 	if err := secret.CreateKeyFile(dir + ".key"); err != nil {
 		tb.Fatal(err)
 	}
-	s, err := server.New(tb.Context(), server.Config{
+	cfg := server.Config{
 		Listen: "127.0.0.1:0", DataDir: dir, KeyFile: dir + ".key", Worlds: server.BothWorlds,
 		Algorithm: algorithm, LoginFailures: 1, Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, one := range change {
+		one(&cfg)
+	}
+	s, err := server.New(tb.Context(), cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"mooring/contract"
 	"mooring/internal/api"
@@ -94,6 +95,9 @@ func CheckProviders(own []provider.File) (*provider.Catalogue, error) {
 	return g.catalogue, nil
 }
 
+// embedded are the program's own providers, which never change.
+var embedded = sync.OnceValues(func() (*provider.Catalogue, error) { return provider.Load(providers.FS) })
+
 // build makes a generation of the program's own provider files and others.
 // What could not be run is refused, and the file that is to blame is named.
 func build(own []provider.File, equip func(*provider.Catalogue, *gate.Document) gate.Config) (_ *generation, err error) {
@@ -102,11 +106,11 @@ func build(own []provider.File, equip func(*provider.Catalogue, *gate.Document) 
 			err = fmt.Errorf("reading the provider files broke off: %v\n%s", p, debug.Stack())
 		}
 	}()
-	ours, err := provider.FilesOf(providers.FS)
+	ours, err := embedded()
 	if err != nil {
 		return nil, err
 	}
-	catalogue, err := provider.LoadFiles(ours, own)
+	catalogue, err := ours.With(own)
 	if err != nil {
 		return nil, err
 	}
