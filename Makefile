@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: help build test stories seed-check interop bench format need
+.PHONY: help build test stories table seed-check interop bench format need
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: ## everything: format, vet, staticcheck, all tests with the race detector,
 stories: ## the product told in requests and answers, on SQLite and PostgreSQL
 	@test/need.sh postgresql
 	go test -count=1 ./test/stories
+
+table: ## which answers of the documented connection operations the stories saw, as a table
+	@go test ./test/stories -run '^TestStories$$' -count 1 -v -args -table | grep '^|'
 
 seed-check: ## replay both documentation pages against a fresh server, field by field
 	@go run ./test/seedcheck

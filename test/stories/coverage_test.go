@@ -14,9 +14,10 @@ import (
 
 // coverage remembers which answers of which operations the stories have seen.
 type coverage struct {
-	mu       sync.Mutex
-	promised map[answer]bool // what the contract lists
-	seen     map[answer]bool
+	mu         sync.Mutex
+	operations []operation
+	promised   map[answer]bool // what the contract lists
+	seen       map[answer]bool
 }
 
 type answer struct {
@@ -33,6 +34,7 @@ func (c *coverage) contract(document []byte) error {
 	operations, err := read(document)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.operations = operations
 	for _, op := range operations {
 		for status := range op.Responses {
 			n, err := strconv.Atoi(status)

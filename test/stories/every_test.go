@@ -26,6 +26,7 @@ type operation struct {
 		}
 	}
 	Responses map[string]json.RawMessage
+	Evidence  string `json:"x-evidence"`
 }
 
 // parameter is a reference to a shared parameter, or one of its own, of which

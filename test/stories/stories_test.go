@@ -50,6 +50,9 @@ func TestStories(t *testing.T) {
 	if flag.Lookup("test.run").Value.String() == "" {
 		seen.demandEverything(t)
 	}
+	if *printTable {
+		fmt.Println(seen.table())
+	}
 }
 
 // tell runs every story; database names a fresh PostgreSQL database, or
