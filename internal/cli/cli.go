@@ -38,6 +38,8 @@ type app struct {
 	Dev        devCommand        `cmd:"" help:"Run everything in one process with test accounts, nothing to set up."`
 	Serve      serveCommand      `cmd:"" help:"Run the service on a real database."`
 	Init       initCommand       `cmd:"" help:"Make a new database with its platform accounts and first clients."`
+	Clock      clockCommand      `cmd:"" help:"Show the clock of a test account, or move it ahead."`
+	Simulate   simulateCommand   `cmd:"" help:"Let the simulated provider of a test account play another scenario."`
 	Erase      eraseCommand      `cmd:"" help:"Erase the person behind a signup."`
 	Keys       keysCommand       `cmd:"" help:"Rotate the key file, or verify it."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
