@@ -38,6 +38,7 @@ var answerCodes = []answerCode{
 	{fault.CodeInvalidParameter, "Parameters or members are wrong. `errors` lists every one of them.", refusal{path: eventPath, body: `{}`}},
 	{fault.CodeConnectionEnabled, "The connection is enabled, so its signup can't be changed or restarted.", raised(fault.Invalid, fault.CodeConnectionEnabled)},
 	{fault.CodeSignupReplaced, "The provider speaks of a signup that a newer one has replaced.", raised(fault.Invalid, fault.CodeSignupReplaced)},
+	{fault.CodeSignupExpired, "The signup's link has ended, so that nobody can be let in to speak of it any more.", raised(fault.Invalid, fault.CodeSignupExpired)},
 	{fault.CodeSignupSettled, "The signup is not pending any more, so that its simulated provider has nothing left to play.", raised(fault.Invalid, fault.CodeSignupSettled)},
 	{fault.CodeOrganization, "The account's company needs an organization number before it can sign up with this provider.", raised(fault.Invalid, fault.CodeOrganization)},
 	{fault.CodeLimitReached, "The connection holds as many events or signups as it can.", raised(fault.Invalid, fault.CodeLimitReached)},

@@ -46,15 +46,23 @@ type Deps struct {
 	Ready   func(context.Context) error    // nil when requests may be sent here
 	Metrics func() ([]byte, string, error) // the text and its media type
 	Log     *slog.Logger
+
+	UnknownReferences interface{ Inc() } // counts callbacks about signups that are not there
 }
 
 // Operations maps each function that the contract names to its code.
 func Operations(d Deps) map[string]gate.Function {
-	o := operations{d}
+	o := newOperations(d)
 	return map[string]gate.Function{
 		"connection.signup":                        gate.Handle(o.signup),
 		"connection.signup.whole":                  gate.Handle(o.signupWhole),
 		"connection.restart":                       gate.Handle(o.restart),
+		"connection.callback":                      o.callback,
+		"callback_events_post":                     o.callbackEvent,
+		"operator_callback_token_post":             gate.Handle(o.makeCallbackToken),
+		"operator_callback_replay_post":            gate.Handle(o.replay),
+		"inbox.list":                               gate.Handle(o.listInbox),
+		"inbox.read":                               gate.Handle(o.readInbox),
 		"connection.read":                          gate.Handle(o.read),
 		"connection_progress_get":                  gate.Handle(o.progress),
 		"aid_accounts_aid_connections_events_post": gate.Handle(o.addConnectionEvent),
@@ -81,7 +89,12 @@ func Operations(d Deps) map[string]gate.Function {
 	}
 }
 
-type operations struct{ Deps }
+type operations struct {
+	Deps
+	readers *readers
+}
+
+func newOperations(d Deps) operations { return operations{d, &readers{document: d.Document}} }
 
 // actor is who acts, and when by real time.
 type actor struct {

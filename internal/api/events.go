@@ -124,18 +124,24 @@ func (o operations) listOperatorEvents(ctx context.Context, call *gate.Call, _ s
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	limit, after := 10, int64(0)
-	if s, ok := call.Query("limit"); ok {
-		limit, _ = strconv.Atoi(s) // the contract bounds it
-	}
+	after := int64(0)
 	if s, ok := call.Query("starting_after"); ok {
-		after, _ = strconv.ParseInt(s, 10, 64) // likewise
+		after, _ = strconv.ParseInt(s, 10, 64) // the contract bounds it
 	}
-	events, err := o.Store.Events(ctx, call.Caller, call.Account("aid"), p.Slug, after, limit)
+	events, err := o.Store.Events(ctx, call.Caller, call.Account("aid"), p.Slug, after, limitOf(call))
 	if err != nil {
 		return gate.Reply{}, err
 	}
 	return gate.Reply{Body: wire.OperatorEvents(events)}, nil
+}
+
+// limitOf is how many items of a list are asked for; the contract bounds it.
+func limitOf(call *gate.Call) int {
+	if s, ok := call.Query("limit"); ok {
+		limit, _ := strconv.Atoi(s)
+		return limit
+	}
+	return 10
 }
 
 // change hands a write to the store with what the call says of itself.

@@ -73,7 +73,7 @@ func FuzzCanonical(f *testing.F) {
 
 func TestTheMerchantIsToldHowTheSignupStands(t *testing.T) {
 	now := time.Date(2026, 5, 12, 9, 30, 0, 0, time.UTC)
-	o := operations{Deps{Now: func() time.Time { return now }}}
+	o := operations{Deps: Deps{Now: func() time.Time { return now }}}
 	for name, test := range map[string]struct {
 		status connection.Status
 		seq    int64

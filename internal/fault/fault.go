@@ -51,6 +51,7 @@ const (
 	CodeLimitReached      = "LIMIT_REACHED"
 	CodeOrganization      = "ORGANIZATION_NUMBER_REQUIRED"
 	CodeSignupReplaced    = "SIGNUP_REPLACED"
+	CodeSignupExpired     = "SIGNUP_EXPIRED"
 	CodeSignupSettled     = "SIGNUP_SETTLED"
 )
 

@@ -42,7 +42,9 @@ func (x *exchange) write(reply Reply) (status, bytes int) {
 		x.w.WriteHeader(status)
 		return status, 0
 	}
-	h["Content-Type"] = jsonType
+	if len(reply.Body) > 0 {
+		h["Content-Type"] = jsonType
+	}
 	if reply.Type != "" {
 		h["Content-Type"] = []string{reply.Type}
 	}

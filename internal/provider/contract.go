@@ -25,8 +25,13 @@ func (c *Catalogue) Contract() map[string]any {
 	paths, schemas := map[string]any{}, map[string]any{"ReasonCode": reasonSchema()}
 	for _, p := range c.providers {
 		paths[p.path()] = p.operations()
+		if p.Callback != nil {
+			paths[p.callbackPath()] = map[string]any{"post": p.callbackOperation()}
+		}
 		maps.Copy(schemas, p.schemas())
+		maps.Copy(schemas, p.callbackSchemas())
 	}
+	schemas["AnyCallbackEvent"] = c.callbackEventSchema()
 	return map[string]any{"paths": paths, "components": map[string]any{"schemas": schemas}}
 }
 
@@ -156,7 +161,7 @@ func (p *Provider) success(text string, headers ...string) map[string]any {
 	return map[string]any{"description": text, "headers": all}
 }
 
-var headerNames = map[string]string{"IdempotentReplayed": "Idempotent-Replayed", "MooringSync": "Mooring-Sync"}
+var headerNames = map[string]string{"IdempotentReplayed": "Idempotent-Replayed", "MooringSync": "Mooring-Sync", "CallbackEffect": "Mooring-Effect"}
 
 func (p *Provider) content(examples map[string]any) map[string]any {
 	return map[string]any{"application/json": map[string]any{

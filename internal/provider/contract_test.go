@@ -51,7 +51,7 @@ func TestTheDocumentedOperationsAreServed(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, o := range newSuite(t).document.Operations() {
-		if name, ok := strings.CutPrefix(o.ID, prefix); ok {
+		if name, ok := strings.CutPrefix(o.ID, prefix); ok && !o.RawBody { // those are callbacks, with a test of their own
 			got[name] = o.Method + " " + strings.TrimPrefix(o.Path, paths) + " " + o.Evidence
 		}
 	}
@@ -109,7 +109,7 @@ func TestSecretsAreNotInTheAnswersOfTheContract(t *testing.T) {
 			}
 		}
 	}
-	walk("", acme(t).Contract())
+	maps.Copy(schemas, acme(t).Contract()["components"].(map[string]any)["schemas"].(map[string]any))
 	for name, schema := range schemas {
 		if strings.HasSuffix(name, "Connection") {
 			walk(name, schema)

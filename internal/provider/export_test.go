@@ -49,3 +49,24 @@ func Canonical(value any) []byte { return canonical(value) }
 func Ruled(request, configuration map[string]any) *Provider {
 	return &Provider{request: ruleOf(request, false), configuration: ruleOf(configuration, true)}
 }
+
+// ValidCallbacks are the bodies of callbacks that a file shows.
+func (p *Provider) ValidCallbacks() [][]byte {
+	var all [][]byte
+	for _, e := range p.file.Examples.Callback.Valid {
+		all = append(all, canonical(e.Body))
+	}
+	return all
+}
+
+// InvalidCallbacks are those that a file shows to be refused.
+func (p *Provider) InvalidCallbacks() []Refused {
+	var all []Refused
+	for _, e := range p.file.Examples.Callback.Invalid {
+		all = append(all, Refused{e.Summary, e.Wrong, canonical(e.Body)})
+	}
+	return all
+}
+
+// CallbackScopes are the scopes of access tokens that the callback takes.
+func (p *Provider) CallbackScopes() []string { return p.file.Operations["callback"].Scopes }

@@ -24,7 +24,9 @@ import (
 // as a whole, so that a request sees one of them from its beginning to its end.
 type generation struct {
 	catalogue *provider.Catalogue
+	document  *gate.Document
 	handler   http.Handler
+	inbox     *api.Inbox
 }
 
 // Catalogue is the providers that this server knows now. What lives longer
@@ -47,6 +49,7 @@ func (s *Server) assemble(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	next.inbox = api.NewInbox(s.deps(next.catalogue, next.document))
 	used, err := s.store.VersionsInUse(ctx)
 	if err != nil {
 		return nil, err
@@ -63,19 +66,26 @@ func (s *Server) ownProviders() ([]provider.File, error) {
 
 // equip is the gate of a running server.
 func (s *Server) equip(catalogue *provider.Catalogue, document *gate.Document) gate.Config {
+	deps := s.deps(catalogue, document)
+	deps.Pages = reference.New(document, s.cfg.PublicURL)
 	return gate.Config{
-		Document: document,
-		Functions: api.Operations(api.Deps{
-			Store: s.store, Access: s.access, Catalogue: catalogue, Ask: s.deliverer.Ask, Vault: s.vault, Due: s.Due,
-			Clocks:   s.clocks,
-			Document: document, Pages: reference.New(document, s.cfg.PublicURL), PublicURL: s.cfg.PublicURL,
-			Serves: s.serves, Now: Now, Ready: s.ready, Metrics: s.metrics.Render, Log: s.cfg.Log,
-		}),
+		Document:       document,
+		Functions:      api.Operations(deps),
 		Verify:         s.access.Verify,
 		World:          s.serves,
 		Log:            s.cfg.Log,
 		Metrics:        s.metrics,
 		FingerprintKey: s.access.FingerprintKey(),
+	}
+}
+
+// deps is what operations work with, all but the pages for readers.
+func (s *Server) deps(catalogue *provider.Catalogue, document *gate.Document) api.Deps {
+	return api.Deps{
+		Store: s.store, Access: s.access, Catalogue: catalogue, Ask: s.deliverer.Ask, Vault: s.vault, Due: s.Due,
+		Clocks: s.clocks, Document: document, PublicURL: s.cfg.PublicURL,
+		Serves: s.serves, Now: Now, Ready: s.ready, Metrics: s.metrics.Render, Log: s.cfg.Log,
+		UnknownReferences: s.metrics.Counter("mooring_unknown_callback_references_total", "Callbacks that named no signup that their sender may speak of."),
 	}
 }
 
@@ -118,7 +128,7 @@ func build(own []provider.File, equip func(*provider.Catalogue, *gate.Document) 
 	if err == nil {
 		var handler *gate.Gate
 		if handler, err = gate.New(equip(catalogue, document)); err == nil {
-			return &generation{catalogue, handler}, nil
+			return &generation{catalogue: catalogue, document: document, handler: handler}, nil
 		}
 	}
 	if len(own) > 1 {

@@ -160,6 +160,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.access.Run(background) })
 	group.Go(func() error { return s.sweep(background) })
 	group.Go(func() error { return s.deliverer.Run(background) })
+	group.Go(func() error { return s.judgeInbox(background) })
 	group.Go(func() error { return s.followKeyFile(background) })
 	group.Go(func() error { return s.reloads(background) })
 	group.Go(func() error {
@@ -204,7 +205,8 @@ const (
 	sweepBatch = 500
 )
 
-// sweep removes idempotency records that have passed their life.
+// sweep removes what has passed its life: idempotency records, and the bodies
+// of received calls.
 func (s *Server) sweep(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -214,12 +216,18 @@ func (s *Server) sweep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		for swept := sweepBatch; swept == sweepBatch && ctx.Err() == nil; {
-			var err error
-			if swept, err = s.store.SweepIdempotency(ctx, Now(), sweepBatch); err != nil {
-				s.cfg.Log.Warn("removing old idempotency records failed", "error", err)
-				break
-			}
+		s.sweepAll(ctx, "idempotency records", s.store.SweepIdempotency, Now())
+		s.sweepAll(ctx, "bodies of received calls", s.store.SweepInbox, Now().Add(-inboxLife))
+	}
+}
+
+// sweepAll removes things of one kind, batch by batch.
+func (s *Server) sweepAll(ctx context.Context, what string, sweep func(context.Context, time.Time, int) (int, error), before time.Time) {
+	for swept := sweepBatch; swept == sweepBatch && ctx.Err() == nil; {
+		var err error
+		if swept, err = sweep(ctx, before, sweepBatch); err != nil {
+			s.cfg.Log.Warn("removing old "+what+" failed", "error", err)
+			return
 		}
 	}
 }
