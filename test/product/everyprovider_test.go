@@ -3,7 +3,6 @@ package product
 import (
 	"bytes"
 	"fmt"
-	"iter"
 	"maps"
 	"net/http"
 	"testing"
@@ -304,5 +303,3 @@ func (l *life) demand(what string, want, got any) {
 		l.t.Errorf("%s: %s", what, diff)
 	}
 }
-
-func keysOf(m map[string]any) iter.Seq[string] { return maps.Keys(m) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -42,9 +43,13 @@ type description struct {
 	Certificates []struct{ Member string }
 	Scenarios    map[string]struct {
 		Steps []struct {
-			After            string
 			Callback, Report map[string]any
+			Lost             bool
 		}
+	}
+	Magic struct {
+		Member string
+		Values map[string]string
 	}
 	Examples struct {
 		Valid    []struct{ Signup map[string]any }
@@ -213,7 +218,7 @@ func visit(schema map[string]any, value any, pointer string, f func(pointer stri
 	switch value := value.(type) {
 	case map[string]any:
 		properties, _ := schema["properties"].(map[string]any)
-		for _, name := range slices.Sorted(keysOf(value)) {
+		for _, name := range slices.Sorted(maps.Keys(value)) {
 			if property, ok := properties[name].(map[string]any); ok {
 				visit(property, value[name], pointer+"/"+name, f)
 			}

@@ -71,7 +71,7 @@ func ofObject(schema map[string]any, right any, at string, member map[string]any
 	more := maps.Clone(member)
 	more["metadata"] = map[string]any{"client_secret": "canary-in-metadata"}
 	all = append(all, mutation{what: "secrets in metadata", place: at + "/metadata", value: changed(right, at, more), strict: true})
-	for _, name := range slices.Sorted(keysOf(properties)) {
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		if _, there := member[name]; !there {
 			continue
 		}
