@@ -97,7 +97,7 @@ func (o operations) metadata(context.Context, *gate.Call, struct{}) (metadata, e
 		GrantTypes:    []string{"client_credentials"},
 		AuthMethods:   []string{"client_secret_basic"},
 		ResponseTypes: []string{},
-		Scopes:        []string{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts, auth.ScopeOperator},
+		Scopes:        []string{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts, auth.ScopeOperator, auth.ScopeRelease},
 		Documentation: o.PublicURL + "/llms.txt",
 	}, nil
 }

@@ -21,6 +21,7 @@ const (
 	ScopeWriteAccounts = "write:accounts"
 	ScopeReadAccounts  = "read:accounts"
 	ScopeOperator      = "operator:connections" // extension: events on any connection, with a reason
+	ScopeRelease       = "release:credentials"  // extension: credentials of any provider, encrypted to a recipient
 )
 
 // Scopes is a set of scope names in the order they were granted.

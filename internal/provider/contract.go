@@ -28,6 +28,9 @@ func (c *Catalogue) Contract() map[string]any {
 		if p.Callback != nil {
 			paths[p.callbackPath()] = map[string]any{"post": p.callbackOperation()}
 		}
+		if path, item := p.release(); item != nil {
+			paths[path] = item
+		}
 		maps.Copy(schemas, p.schemas())
 		maps.Copy(schemas, p.callbackSchemas())
 	}

@@ -78,6 +78,23 @@ func (r *rule) shows() bool {
 	return false
 }
 
+// seals says whether the rule, or one below it, takes values out of their
+// document for good.
+func (r *rule) seals() bool {
+	if r == nil {
+		return false
+	}
+	if r.sealed || r.items.seals() {
+		return true
+	}
+	for _, m := range r.members {
+		if m.seals() {
+			return true
+		}
+	}
+	return false
+}
+
 // fits says whether a value is of the kind that the rule speaks of.
 func (r *rule) fits(value jsontext.Value) bool {
 	switch r.kind {

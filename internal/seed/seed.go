@@ -45,7 +45,7 @@ const (
 
 var (
 	accountScopes  = auth.Scopes{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts}
-	platformScopes = append(auth.Scopes{auth.ScopeOperator}, accountScopes...)
+	platformScopes = append(auth.Scopes{auth.ScopeOperator, auth.ScopeRelease}, accountScopes...)
 )
 
 // Seeder writes into one store. Platform needs neither Catalogue, Vault nor Due.

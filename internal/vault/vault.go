@@ -34,6 +34,9 @@ type Vault struct {
 	now       func() time.Time
 	newID     func() string
 
+	// Limits is for releases.
+	Limits Limits
+
 	mu  sync.Mutex
 	own map[account.ID]ownKey // of accounts only: a person's key must be able to die
 }
