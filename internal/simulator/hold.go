@@ -54,9 +54,7 @@ func (d *Driver) hold(ctx context.Context, id account.ID, wait time.Duration) (*
 		case fault.From(err).Kind != fault.Conflict:
 			return nil, err
 		case !d.Now().Before(giveUp):
-			f := fault.New(fault.Unavailable, fault.CodeUnavailable, "the account's clock is being moved; try again").Because(errHeld)
-			f.RetryAfter = time.Second
-			return nil, f
+			return nil, busy()
 		}
 		select {
 		case <-tick.C:
@@ -64,6 +62,13 @@ func (d *Driver) hold(ctx context.Context, id account.ID, wait time.Duration) (*
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// busy is the answer to whoever comes while somebody else moves the clock.
+func busy() error {
+	f := fault.New(fault.Unavailable, fault.CodeUnavailable, "the account's clock is being moved; try again").Because(errHeld)
+	f.RetryAfter = time.Second
+	return f
 }
 
 // Advance moves the clock ahead, and plays each step that becomes due on the
@@ -124,6 +129,9 @@ func (h *Hold) moveTo(ctx context.Context, until time.Time, ahead time.Duration)
 func (h *Hold) ahead(ctx context.Context, by time.Duration) error {
 	by = max(by, h.account.Ahead)
 	if err := h.driver.Store.MoveClock(ctx, h.account.ID, h.fence, by); err != nil {
+		if fault.From(err).Kind == fault.Conflict {
+			return busy()
+		}
 		return err
 	}
 	h.account.Ahead = by
