@@ -77,6 +77,9 @@ func TestEveryOperationListsTheStatusesThatFollowFromItsDescription(t *testing.T
 // bodies, which are told apart by what they say.
 var keyless = map[string]string{
 	"operator_callback_token_post":  "its answer is a secret, which is not kept",
+	"operator_connection_sync_post": "made again it is the same question",
+	"operator_batch_post":           "it changes nothing",
+	"operator_batch_answers_post":   "read again a file changes nothing",
 	"operator_callback_replay_post": "made again it judges again, and changes nothing that was applied",
 }
 

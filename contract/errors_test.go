@@ -74,6 +74,7 @@ var problemCodes = map[string]string{
 	"INCOMPLETE_BODY":                  "The body ended before its announced length.",
 	"INVALID":                          "The value breaks a rule that has no code of its own.",
 	"INVALID_ENCODING":                 "The text is not valid UTF-8, or can't be decoded.",
+	"INVALID_FILE":                     "The file can't be read, or its head line lacks a column.",
 	"INVALID_FORM":                     "The body is not a valid form.",
 	"INVALID_FORMAT":                   "The text does not have the format that `params` names.",
 	"INVALID_JSON":                     "The body is not JSON, or something follows it. The message says at which byte.",

@@ -19,6 +19,7 @@ import (
 	"mooring/internal/access"
 	"mooring/internal/account"
 	"mooring/internal/connection"
+	"mooring/internal/deliver"
 	"mooring/internal/gate"
 	"mooring/internal/provider"
 	"mooring/internal/reference"
@@ -38,14 +39,12 @@ type Deps struct {
 	Pages     *reference.Pages
 	PublicURL string                                                                    // base of issuer and links, without a slash at the end
 	Due       func(account.Account, *provider.Provider, connection.Signup) []store.Task // what a new signup makes due
-	// Ask asks the provider how a connection stands and takes in what changed; it
-	// returns the word of the header Mooring-Sync.
-	Ask     func(ctx context.Context, c *connection.Connection, p *provider.Provider, by string) (string, error)
-	Serves  func(account.ID) bool          // whether this process serves an account's world
-	Now     func() time.Time               // UTC, microseconds
-	Ready   func(context.Context) error    // nil when requests may be sent here
-	Metrics func() ([]byte, string, error) // the text and its media type
-	Log     *slog.Logger
+	Deliver   *deliver.Deliverer
+	Serves    func(account.ID) bool          // whether this process serves an account's world
+	Now       func() time.Time               // UTC, microseconds
+	Ready     func(context.Context) error    // nil when requests may be sent here
+	Metrics   func() ([]byte, string, error) // the text and its media type
+	Log       *slog.Logger
 
 	UnknownReferences interface{ Inc() } // counts callbacks about signups that are not there
 }
@@ -67,6 +66,10 @@ func Operations(d Deps) map[string]gate.Function {
 		"connection_progress_get":                  gate.Handle(o.progress),
 		"aid_accounts_aid_connections_events_post": gate.Handle(o.addConnectionEvent),
 		"operator_connection_events_post":          gate.Handle(o.addOperatorEvent),
+		"operator_connection_sync_post":            gate.Handle(o.syncConnection),
+		"operator_drift_get":                       gate.Handle(o.listDrift),
+		"operator_batch_post":                      gate.Handle(o.writeBatch),
+		"operator_batch_answers_post":              gate.Handle(o.readBatch),
 		"operator_connection_events_get":           gate.Handle(o.listOperatorEvents),
 		"connection.release":                       gate.Handle(o.release),
 		"operator_recipients_post":                 gate.Handle(o.addRecipient),

@@ -114,7 +114,7 @@ func describe(c *connection.Connection, p *provider.Provider, now time.Time) pro
 func describeSignups(c *connection.Connection, p *provider.Provider, tasks []store.Task) []signupProgress {
 	handed := map[string]*handedOver{}
 	for _, t := range tasks {
-		if t.Kind == store.TaskSubmit {
+		if t.Kind != store.TaskStep {
 			handed[t.Signup] = describeTask(t)
 		}
 	}

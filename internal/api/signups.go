@@ -138,9 +138,11 @@ func (o operations) read(ctx context.Context, call *gate.Call, _ struct{}) (gate
 		return gate.Reply{}, err
 	}
 	if p.Sync && wantsSync(call) {
-		if err := o.sync(ctx, call, p); err != nil {
+		word, err := o.ask(ctx, call, p)
+		if err != nil {
 			return gate.Reply{}, err
 		}
+		call.SetHeader(syncHeader, word)
 	}
 	c, err := o.Store.Connection(ctx, call.Caller, call.Account("aid"), p.Slug)
 	if err != nil {
@@ -156,19 +158,19 @@ func (o operations) read(ctx context.Context, call *gate.Call, _ struct{}) (gate
 	return gate.Reply{Body: wire.Connection(c, p, o.PublicURL)}, nil
 }
 
-// sync asks the provider for the status and stores what changed. Whatever goes
-// wrong upstream, the stored state is the answer and the header says so.
-func (o operations) sync(ctx context.Context, call *gate.Call, p *provider.Provider) error {
+// ask asks the provider for the status and stores what changed. Whatever goes
+// wrong upstream, the stored state is the answer; the word that it returns says
+// how it went.
+func (o operations) ask(ctx context.Context, call *gate.Call, p *provider.Provider) (string, error) {
 	c, err := o.Store.Connection(ctx, call.Caller, call.Account("aid"), p.Slug)
 	if err != nil {
-		return err
+		return "", err
 	}
-	word, err := o.Ask(ctx, c, p, call.Caller.Client)
+	word, err := o.Deliver.Ask(ctx, c, p, call.Caller.Client)
 	if err != nil {
 		o.Log.Warn("taking in what a provider said failed", "request", call.RequestID, "provider", p.Slug, "cause", err)
 	}
-	call.SetHeader(syncHeader, word)
-	return nil
+	return word, nil
 }
 
 // wantsSync reads ?sync as the documentation leaves it: a string that is on

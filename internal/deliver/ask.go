@@ -184,7 +184,7 @@ func (d *Deliverer) AskAround(ctx context.Context) error {
 		if !ok || !d.Serves(at.Account) {
 			continue
 		}
-		c, err := d.Store.Connection(ctx, production, at.Account, at.Provider)
+		c, err := d.Store.Connection(ctx, platform(at.Account), at.Account, at.Provider)
 		if err != nil {
 			return err
 		}

@@ -69,8 +69,10 @@ type Deliverer struct {
 // New makes a deliverer.
 func New(d Deps) *Deliverer { return &Deliverer{Deps: d, free: make(chan struct{}, parallel)} }
 
-// production is in whose name the loop reads.
-var production = auth.Caller{Account: account.Platform(account.Production), Kind: account.KindPlatform}
+// platform is in whose name the loop reads what is of an account.
+func platform(id account.ID) auth.Caller {
+	return auth.Caller{Account: account.Platform(id.World()), Kind: account.KindPlatform}
+}
 
 // Run works until ctx ends, and returns when what was under way is settled: an
 // exchange that is cut off is due again at once.

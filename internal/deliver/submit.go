@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"mooring/internal/account"
@@ -80,30 +81,43 @@ func (d *Deliverer) attempt(ctx context.Context, task store.Task) error {
 	if err != nil || message == nil {
 		return err
 	}
-	return d.hear(ctx, task, p, *message)
+	_, err = d.hear(ctx, store.Place{Account: task.Account, Provider: task.Provider}, p, *message, message.Signup)
+	return err
+}
+
+// standing finds the signup of a task as it is now, unless there is nothing to
+// hand over any more.
+func (d *Deliverer) standing(ctx context.Context, task store.Task, p *provider.Provider) (*connection.Connection, connection.Signup, account.Account, error) {
+	var s *connection.Signup
+	c, err := d.Store.Connection(ctx, platform(task.Account), task.Account, task.Provider)
+	if err == nil {
+		s = c.Find(task.Signup)
+	}
+	switch {
+	case err != nil:
+		err = mootIfMissing(err, "the connection is gone")
+	case s == nil:
+		err = moot("the signup is gone")
+	case !s.ErasedAt.IsZero():
+		err = moot("the signup was erased")
+	case !p.Signup.Many && s.Seq != c.LastSignup:
+		err = moot("the signup was replaced by a newer one")
+	}
+	if err != nil {
+		return nil, connection.Signup{}, account.Account{}, err
+	}
+	acc, err := d.Store.Account(ctx, platform(task.Account), task.Account)
+	return c, *s, acc, err
 }
 
 // submission puts together what the gateway is given.
 func (d *Deliverer) submission(ctx context.Context, task store.Task, p *provider.Provider) (gateway.Submission, error) {
 	none := gateway.Submission{}
-	c, err := d.Store.Connection(ctx, production, task.Account, task.Provider)
-	if err != nil {
-		return none, mootIfMissing(err, "the connection is gone")
-	}
-	s := c.Find(task.Signup)
-	switch {
-	case s == nil:
-		return none, moot("the signup is gone")
-	case !s.ErasedAt.IsZero():
-		return none, moot("the signup was erased")
-	case !p.Signup.Many && s.Seq != c.LastSignup:
-		return none, moot("the signup was replaced by a newer one")
-	}
-	acc, err := d.Store.Account(ctx, production, task.Account)
+	c, s, acc, err := d.standing(ctx, task, p)
 	if err != nil {
 		return none, err
 	}
-	parts, err := d.sealed(ctx, task, c, *s)
+	parts, err := d.sealed(ctx, task, c, s, func(string) bool { return true })
 	if err != nil {
 		return none, err
 	}
@@ -119,12 +133,14 @@ func (d *Deliverer) submission(ctx context.Context, task store.Task, p *provider
 	if path := p.CallbackPath(task.Account, s.ID); path != "" {
 		callback.Documented = d.PublicURL + path
 	}
-	return gateway.Submission{ID: task.ID, Account: acc, Provider: p, Signup: *s, Data: data, Callback: callback}, nil
+	return gateway.Submission{ID: task.ID, Account: acc, Provider: p, Signup: s, Data: data, Callback: callback}, nil
 }
 
-// sealed opens what was sealed of a signup. What a restarted one has sealed
-// rests with the signup that it was made of.
-func (d *Deliverer) sealed(ctx context.Context, task store.Task, c *connection.Connection, s connection.Signup) ([]provider.Part, error) {
+// sealed opens what was sealed of a signup, if any of it is wanted. What a
+// restarted one has sealed rests with the signup that it was made of.
+func (d *Deliverer) sealed(
+	ctx context.Context, task store.Task, c *connection.Connection, s connection.Signup, wanted func(pointer string) bool,
+) ([]provider.Part, error) {
 	at := store.Place{Account: task.Account, Provider: task.Provider}
 	for i := len(c.Signups) - 1; i >= 0; i-- {
 		origin := c.Signups[i]
@@ -132,26 +148,31 @@ func (d *Deliverer) sealed(ctx context.Context, task store.Task, c *connection.C
 		if !same {
 			continue
 		}
-		parts, err := d.Vault.OpenSignup(ctx, at, origin.ID)
-		if err != nil || len(parts) > 0 {
-			return parts, err
+		fields, err := d.Store.SealedFields(ctx, at, origin.ID)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(fields, func(f store.SealedField) bool { return wanted(f.Pointer) }) {
+			return d.Vault.OpenSignup(ctx, at, origin.ID)
 		}
 	}
 	return nil, nil
 }
 
-// hear takes in what a provider said of a signup, the way its callbacks are.
-func (d *Deliverer) hear(ctx context.Context, task store.Task, p *provider.Provider, m connection.Message) error {
-	at := store.Place{Account: task.Account, Provider: task.Provider}
+// hear takes in what a provider said of a signup, the way its callbacks are. What
+// is refused is moot.
+func (d *Deliverer) hear(ctx context.Context, at store.Place, p *provider.Provider, m connection.Message, by string) (connection.Effect, error) {
 	kept, parts := p.SplitConfiguration(m.Configuration)
 	sealed, err := d.Vault.Configuration(ctx, at, parts, p.Certificates)
 	if err != nil {
-		return err
+		return "", err
 	}
 	m.Configuration = kept
+	effect := connection.Duplicate
 	_, err = d.Store.Change(ctx, store.Change{
 		System: true, Account: at.Account, Provider: at.Provider, Whole: true, ExternalID: m.Event.ExternalID,
 		Decide: func(f store.Found) (store.Decision, error) {
+			effect = connection.Duplicate
 			switch {
 			case f.Duplicate != nil:
 				return store.Decision{}, nil
@@ -159,16 +180,18 @@ func (d *Deliverer) hear(ctx context.Context, task store.Task, p *provider.Provi
 				return store.Decision{}, fault.Missing()
 			}
 			before := f.Connection.ConfiguredSeq
-			if _, err := connection.Hear(f.Connection, p, m, d.act(f.Account, m.Signup)); err != nil {
+			e, err := connection.Hear(f.Connection, p, m, d.act(f.Account, by))
+			if err != nil {
 				return store.Decision{}, err
 			}
+			effect = connection.EffectOf(e)
 			return configured(f.Connection, before, sealed), nil
 		},
 	})
 	if f, ok := errors.AsType[*fault.Fault](err); ok && f.Kind == fault.Invalid {
-		return moot("what the provider said was refused: " + f.Message)
+		return "", moot("what the provider said was refused: " + f.Message)
 	}
-	return err
+	return effect, err
 }
 
 // act speaks for whoever a reference was given to.
@@ -178,7 +201,7 @@ func (d *Deliverer) act(acc account.Account, reference string) connection.Act {
 
 // outcome is how a submission stands after an attempt.
 func (d *Deliverer) outcome(ctx context.Context, task store.Task, trouble error) (store.Task, error) {
-	task.State, task.LastError = "done", ""
+	task.State, task.LastError = store.TaskDone, ""
 	if trouble == nil {
 		return task, nil
 	}
@@ -193,16 +216,16 @@ func (d *Deliverer) outcome(ctx context.Context, task store.Task, trouble error)
 	} else if errors.Is(trouble, gateway.ErrUnavailable) {
 		task.LastError = "no gateway takes signups for this provider"
 	}
-	c, err := d.Store.Connection(ctx, production, task.Account, task.Provider)
+	c, err := d.Store.Connection(ctx, platform(task.Account), task.Account, task.Provider)
 	if err != nil {
 		return task, err
 	}
 	s := c.Find(task.Signup)
 	if s != nil && d.Now().Sub(s.CreatedAt) >= GiveUpAfter && task.Attempts >= giveUpAttempts {
-		task.State = "gave_up"
+		task.State = store.TaskGaveUp
 		return task, d.tellOperator(ctx, task)
 	}
-	task.State, task.DueAt = "due", d.Now().Add(max(wait, pause(task.Attempts)))
+	task.State, task.DueAt = store.TaskDue, d.Now().Add(max(wait, pause(task.Attempts)))
 	return task, nil
 }
 

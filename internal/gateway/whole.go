@@ -59,3 +59,35 @@ func decodeNumbers(text []byte, into any) error {
 	d.UseNumber()
 	return d.Decode(into)
 }
+
+// Text is the member of a document that a JSON pointer names, as a file shows
+// it: a string as it is, anything else as JSON, "" when there is none.
+func Text(document secret.Plain, pointer string) string {
+	var at any
+	if decodeNumbers([]byte(document.Reveal()), &at) != nil {
+		return ""
+	}
+	for _, name := range strings.Split(pointer, "/")[1:] {
+		at = member(at, unescape.Replace(name))
+	}
+	switch at := at.(type) {
+	case nil:
+		return ""
+	case string:
+		return at
+	}
+	text, _ := json.Marshal(at) // of what was decoded just now
+	return string(text)
+}
+
+func member(of any, name string) any {
+	switch of := of.(type) {
+	case map[string]any:
+		return of[name]
+	case []any:
+		if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(of) {
+			return of[i]
+		}
+	}
+	return nil
+}

@@ -106,15 +106,20 @@ func (s *Server) never() []string {
 }
 
 // Due is what a new signup makes due: a step of its scenario for a test
-// account, else handing it to the provider's gateway, if it has one.
+// account; else handing it to the provider's gateway, or writing it into a file.
 func (s *Server) Due(acc account.Account, p *provider.Provider, signup connection.Signup) []store.Task {
 	if acc.ID.World() == account.Test {
 		return simulator.Due(acc, p, signup, api.NewID)
 	}
-	if !s.gateway.Takes(p.Slug) {
+	task := store.Task{
+		Account: acc.ID, ID: api.NewID(), Kind: store.TaskSubmit, Provider: p.Slug, Signup: signup.ID, DueAt: Now(), State: store.TaskDue,
+	}
+	switch {
+	case s.gateway.Takes(p.Slug):
+	case p.Batch != nil:
+		task.Kind = store.TaskBatch
+	default: // a person hands it over, and posts the events
 		return nil
 	}
-	return []store.Task{{
-		Account: acc.ID, ID: api.NewID(), Kind: store.TaskSubmit, Provider: p.Slug, Signup: signup.ID, DueAt: Now(), State: "due",
-	}}
+	return []store.Task{task}
 }

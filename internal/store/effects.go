@@ -53,7 +53,7 @@ func checkEffects(c Change, l *line, d Decision) error {
 	}
 	for _, t := range d.Tasks {
 		if t.Account != c.Account || t.Provider != c.Provider || !isID(t.ID) || !isID(t.Signup) || t.State != TaskDue ||
-			t.Kind != TaskSubmit && t.Kind != TaskStep {
+			t.Kind != TaskSubmit && t.Kind != TaskStep && t.Kind != TaskBatch {
 			return errors.New("a decision made a task that is not of its connection, not due, or of an unknown kind")
 		}
 	}

@@ -16,7 +16,7 @@ import (
 type Task struct {
 	Account   account.ID
 	ID        string // UUIDv7
-	Kind      string // TaskSubmit or TaskStep
+	Kind      string // TaskSubmit, TaskStep or TaskBatch
 	Provider  string
 	Signup    string    // id
 	Step      int64     // of a simulated scenario
@@ -78,7 +78,7 @@ var (
 
 	// Nobody is told any more of a person that was erased.
 	submissionsErased = writes(`UPDATE task SET state = 'gave_up', lease = NULL, fence = fence + 1
-		WHERE account = $1 AND provider = $2 AND signup = $3 AND state = 'due' AND kind = 'submit'`)
+		WHERE account = $1 AND provider = $2 AND signup = $3 AND state = 'due' AND kind IN ('submit', 'batch')`)
 
 	tasksOfConnection = reads(`SELECT ` + taskColumns + ` FROM task
 		WHERE account = $1 AND provider = $2 ORDER BY id`)

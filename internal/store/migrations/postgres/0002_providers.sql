@@ -104,6 +104,8 @@ CREATE INDEX task_signup ON task (account, provider, signup);
 
 CREATE INDEX task_submission ON task (due_at) WHERE state = 'due' AND kind = 'submit';
 
+CREATE INDEX task_batch ON task (provider, signup) WHERE kind = 'batch';
+
 CREATE INDEX task_step ON task (account, due_at) WHERE state = 'due' AND kind = 'step';
 
 CREATE TABLE sync_state (
