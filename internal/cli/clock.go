@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -219,7 +220,7 @@ type step struct {
 }
 
 func (s step) String() string {
-	text := fmt.Sprintf("%s  %-14s %-13s %s", s.At.Format(time.RFC3339), s.Connection, s.Scenario, s.Event)
+	text := fmt.Sprintf("%s  %-14s  %-14s  %-21s", s.At.Format(time.RFC3339), s.Connection, s.Scenario, s.Event)
 	for _, more := range []string{s.Outcome, s.Code} {
 		if more != "" {
 			text += "  " + more
@@ -228,7 +229,7 @@ func (s step) String() string {
 	if s.Lost {
 		text += "  lost"
 	}
-	return printable(text)
+	return printable(strings.TrimRight(text, " "))
 }
 
 // move moves a clock once and prints what happened.

@@ -161,6 +161,9 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.sweep(background) })
 	group.Go(func() error { return s.deliverer.Run(background) })
 	group.Go(func() error { return s.judgeInbox(background) })
+	if s.clocks != nil {
+		group.Go(func() error { return s.clocks.Run(background) })
+	}
 	group.Go(func() error { return s.followKeyFile(background) })
 	group.Go(func() error { return s.reloads(background) })
 	group.Go(func() error {

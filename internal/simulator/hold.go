@@ -141,11 +141,11 @@ func (h *Hold) ahead(ctx context.Context, by time.Duration) error {
 // settle writes how playing a step went.
 func (h *Hold) settle(ctx context.Context, task store.Task, failed error) error {
 	task.Attempts++
-	task.State, task.LastError = "done", ""
+	task.State, task.LastError = store.TaskDone, ""
 	if failed != nil {
-		task.State, task.LastError = "due", failed.Error()
+		task.State, task.LastError = store.TaskDue, failed.Error()
 		if task.Attempts >= tries {
-			task.State = "gave_up"
+			task.State = store.TaskGaveUp
 		}
 	}
 	return errors.Join(failed, h.driver.Store.Settle(ctx, task))

@@ -2,9 +2,6 @@ package simulator
 
 import (
 	"encoding/json"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"mooring/internal/account"
@@ -30,7 +27,7 @@ func tasks(
 	for i, step := range scenarioOf(p, signup).Steps {
 		all = append(all, store.Task{
 			Account: id, ID: newID(), Kind: store.TaskStep, Provider: p.Slug,
-			Signup: signup.ID, Step: int64(i), DueAt: at(step), State: "due",
+			Signup: signup.ID, Step: int64(i), DueAt: at(step), State: store.TaskDue,
 		})
 	}
 	return all
@@ -80,63 +77,7 @@ func eventOf(p *provider.Provider, step provider.Step) string {
 	return said.Event
 }
 
-// blank is a place in a text that is filled in from the signup: {signup.id},
-// {signup:/pointer} for a member of its data, {signup+2h} for a time after it.
-var blank = regexp.MustCompile(`\{signup(?:\.id|:(/[^{}]*)|\+(\d+)([mhd]))\}`)
-
-var units = map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
-
-// fill fills the blanks of all texts in a JSON value. A member that the signup
-// has not leaves nothing.
+// fill fills in what a step's body repeats of the signup.
 func fill(body []byte, signup connection.Signup) []byte {
-	if !blank.Match(body) {
-		return body
-	}
-	var data any
-	_ = json.Unmarshal(signup.Data, &data) // it was stored as an object
-	return blank.ReplaceAllFunc(body, func(found []byte) []byte {
-		parts := blank.FindSubmatch(found)
-		switch {
-		case len(parts[1]) > 0:
-			return inText(member(data, string(parts[1])))
-		case len(parts[2]) > 0:
-			n, _ := strconv.Atoi(string(parts[2])) // digits
-			return inText(signup.CreatedAt.Add(time.Duration(n) * units[string(parts[3])]).Format(time.RFC3339))
-		default:
-			return inText(signup.ID)
-		}
-	})
-}
-
-// inText spells a text as it stands inside the quotes of a JSON string.
-func inText(text string) []byte {
-	quoted, _ := json.Marshal(text) // a string always can be
-	return quoted[1 : len(quoted)-1]
-}
-
-// member is the text of a member by its JSON pointer; "" when there is none.
-func member(data any, pointer string) string {
-	for _, token := range strings.Split(pointer, "/")[1:] {
-		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
-		switch inside := data.(type) {
-		case map[string]any:
-			data = inside[token]
-		case []any:
-			i, err := strconv.Atoi(token)
-			if err != nil || i < 0 || i >= len(inside) {
-				return ""
-			}
-			data = inside[i]
-		default:
-			return ""
-		}
-	}
-	switch value := data.(type) {
-	case string:
-		return value
-	case nil:
-		return ""
-	}
-	text, _ := json.Marshal(data) // it came out of JSON
-	return string(text)
+	return provider.Fill(body, provider.Signed{ID: signup.ID, Data: signup.Data, At: signup.CreatedAt})
 }
