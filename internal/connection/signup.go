@@ -149,6 +149,6 @@ func Erase(c *Connection, p *provider.Provider, id string, act Act) (bool, error
 	if _, err := Append(c, NewEvent{Status: c.Status, Name: SignupErased, Signup: s.Seq, Rule: provider.LastEvent}, act); err != nil {
 		return false, err
 	}
-	s.Data, s.Digest, s.ErasedAt = p.Anonymous(s.Data), nil, c.LastEventAt
+	s.Data, s.Digest, s.ErasedAt = p.Version(s.Schema).Anonymous(s.Data), nil, c.LastEventAt
 	return true, nil
 }

@@ -94,6 +94,7 @@ func (l *loader) load(from File) {
 	if len(d.problems) == 0 {
 		p := f.provider()
 		p.source, p.slugAt, p.versionsAt = d.name, d.at["/slug"], d.at["/versions"]
+		p.remember()
 		l.providers = append(l.providers, p)
 	}
 	l.problems = append(l.problems, d.problems...)

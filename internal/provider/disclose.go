@@ -14,12 +14,14 @@ import (
 func (p *Provider) Disclose(configuration []byte, parts []Part) []byte {
 	shown := slices.ContainsFunc(parts, func(part Part) bool { return part.Shown })
 	whole := plainObject(configuration)
-	if !shown || whole == nil || p.configuration == nil {
+	if !shown || whole == nil {
 		return configuration
 	}
 	for _, part := range parts {
 		if value, ok := plainValue([]byte(part.Value.Reveal())); ok && part.Shown {
-			put(whole, p.configuration, tokens(part.Pointer), value)
+			for _, version := range append(p.others(), p) {
+				put(whole, version.configuration, tokens(part.Pointer), value)
+			}
 		}
 	}
 	return canonical(whole)
@@ -27,7 +29,9 @@ func (p *Provider) Disclose(configuration []byte, parts []Part) []byte {
 
 // ShowsSecrets says whether the connection's own GET gives back anything that
 // is sealed.
-func (p *Provider) ShowsSecrets() bool { return p.showsSecrets }
+func (p *Provider) ShowsSecrets() bool {
+	return p.showsSecrets || slices.ContainsFunc(p.others(), func(o *Provider) bool { return o.showsSecrets })
+}
 
 // put sets the member at the end of a path, if the rule lets it be shown and
 // the object that has it is there.

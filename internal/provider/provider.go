@@ -34,6 +34,7 @@ type Provider struct {
 	configuration *rule // nil when there is none
 	showsSecrets  bool
 	file          file
+	older         map[int]*Provider
 	source        string // name of the file
 
 	slugAt, versionsAt position // in it

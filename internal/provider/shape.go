@@ -52,6 +52,7 @@ func (p *Provider) schemas() map[string]any {
 			"properties":  map[string]any{"signup": ref("schemas", p.file.Prefix+"Signup")},
 		}
 	}
+	maps.Copy(all, p.olderSchemas())
 	return all
 }
 
@@ -75,8 +76,8 @@ func (p *Provider) connectionSchema() map[string]any {
 		}
 	}
 	properties := map[string]any{name: signups}
-	if configuration := p.file.current().Configuration; configuration != nil {
-		properties["configuration"] = answered(configuration, true)
+	if configuration := p.shownConfigurations(); configuration != nil {
+		properties["configuration"] = configuration
 	}
 	return map[string]any{
 		"description": "A connection with " + p.Title + ".",
@@ -89,7 +90,7 @@ func (p *Provider) connectionSchema() map[string]any {
 
 // signupSchema is how one signup looks in an answer, after the file's view.
 func (p *Provider) signupSchema() map[string]any {
-	view, sent := p.Signup.View, ref("schemas", p.shownSignup())
+	view, sent := p.Signup.View, p.shownSignups()
 	properties, required := map[string]any{}, []any{}
 	for _, name := range view.Members {
 		properties[name] = maps.Clone(generated[name])

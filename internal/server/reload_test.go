@@ -19,6 +19,8 @@ import (
 	"testing"
 
 	"mooring/internal/auth"
+	"mooring/internal/gate"
+	"mooring/internal/seed"
 	"mooring/internal/server"
 )
 
@@ -234,6 +236,62 @@ func TestWhatCannotBeTakenIsRefusedAndWhatWasThereStays(t *testing.T) {
 	if status, _ := q.call(t, token, http.MethodGet, connectionOf("jetty"), ""); status != http.StatusNotFound {
 		t.Errorf("what was removed is answered with %d", status)
 	}
+}
+
+func TestRowsOfAnOldVersionStayValidBesideThoseOfANewOne(t *testing.T) {
+	q := startQuay(t)
+	q.write(t, "harbour.yaml", harbour("harbour", 1))
+	q.accepted(t)
+	old, fresh := q.world.Merchant, q.world.SecondMerchant
+	oldToken, freshToken := q.token(t, old), q.token(t, fresh)
+	path := func(c seed.Credentials) string {
+		return "/v1/accounts/" + string(c.Account) + "/management/settings/connections/harbour"
+	}
+	q.send(t, q.request(t, oldToken, http.MethodPost, path(old), `{"signup":{"shop":"Quay"}}`))
+
+	q.write(t, "harbour.yaml", harbour("harbour", 1, 2))
+	q.accepted(t)
+	if status, _ := q.call(t, freshToken, http.MethodPost, path(fresh), `{"signup":{"shop":"Quay"}}`); status != http.StatusBadRequest {
+		t.Errorf("a signup of the old version is answered with %d", status)
+	}
+	q.send(t, q.request(t, freshToken, http.MethodPost, path(fresh), `{"signup":{"berth":7}}`))
+	_, published := q.call(t, oldToken, http.MethodGet, "/openapi.json", "")
+	document, err := gate.Parse([]byte(published))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := document.Schema("#/components/schemas/HarbourConnection")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		who   seed.Credentials
+		token string
+		has   []string
+	}{
+		{old, oldToken, []string{`"shop":"Quay"`, `"schema":1`}},
+		{fresh, freshToken, []string{`"berth":7`, `"schema":2`}},
+	} {
+		body := q.send(t, q.request(t, test.token, http.MethodGet, path(test.who), ""))
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		decoder.UseNumber()
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+		if problems, unknown := schema.Problems(value), schema.Undeclared(value); len(problems)+len(unknown) > 0 {
+			t.Errorf("%s breaks the contract: %v %v", body, problems, unknown)
+		}
+		for _, part := range test.has {
+			if !bytes.Contains(body, []byte(part)) {
+				t.Errorf("%s does not have %s", body, part)
+			}
+		}
+	}
+	// The old signup may be replaced by one of the new version, and stays what it was.
+	q.send(t, q.request(t, oldToken, http.MethodPost, path(old), `{"signup":{"berth":8}}`))
+	q.write(t, "harbour.yaml", harbour("harbour", 2))
+	q.refusedAt(t, "harbour.yaml:12:1", "version 1 of harbour is missing")
 }
 
 // logged keeps the errors of a log.
