@@ -20,7 +20,7 @@ func TestEveryProviderRefusesWhatIsWrong(t *testing.T) {
 	total := 0
 	for _, d := range descriptions(t) {
 		t.Run(d.Slug, func(t *testing.T) {
-			b := &badInput{&life{t: t, description: d, client: drive.NewClient(s.BaseURL), tokens: held, account: s.Account, partner: s.PartnerAccount}, 0}
+			b := &badInput{newLife(t, d, s, held), 0}
 			b.signups(http.StatusNotFound)
 			for _, body := range b.bodies() {
 				b.call("merchant", b.method(), b.base(b.account), body, http.StatusOK)
@@ -141,12 +141,11 @@ func (b *badInput) send(what, method, target string, header http.Header, body []
 func TestHostileCertificatesAreTakenOrRefusedAtOnce(t *testing.T) {
 	s := dev(t, "--listen", "127.0.0.1:0")
 	held := tokens(t, s)
-	client := drive.NewClient(s.BaseURL)
 	for _, d := range descriptions(t) {
 		for _, certificate := range d.Certificates {
 			for name, blob := range hostile(t, d.Examples.Callback.Valid[0].Body[certificate.Member].(string)) {
 				t.Run(d.Slug+" "+name, func(t *testing.T) {
-					l := &life{t: t, description: d, client: client, tokens: held, account: s.Account, partner: s.PartnerAccount}
+					l := newLife(t, d, s, held)
 					signup := maps.Clone(d.Examples.Valid[0].Signup)
 					signup["website"] = "https://shop.example/" + fmt.Sprint(len(name), name[:1])
 					l.call("merchant", l.method(), l.base(l.account), l.wrapped(signup), http.StatusOK)
@@ -154,7 +153,7 @@ func TestHostileCertificatesAreTakenOrRefusedAtOnce(t *testing.T) {
 					body := maps.Clone(d.Examples.Callback.Valid[0].Body)
 					body[certificate.Member] = blob
 					start := time.Now()
-					answer, err := client.Do(http.MethodPost, c.target, bearer(c.token), text(body))
+					answer, err := l.client.Do(http.MethodPost, c.target, bearer(c.token), text(body))
 					if err != nil || answer.Status != http.StatusOK && answer.Status != http.StatusBadRequest {
 						t.Fatalf("%d %s, %v", answer.Status, answer.Body, err)
 					}

@@ -22,8 +22,7 @@ func TestEveryProvider(t *testing.T) {
 		held := tokens(t, s)
 		for _, d := range descriptions(t) {
 			t.Run(d.Slug, func(t *testing.T) {
-				l := &life{t: t, description: d, client: drive.NewClient(s.BaseURL), tokens: held, account: s.Account, partner: s.PartnerAccount}
-				l.live()
+				newLife(t, d, s, held).live()
 			})
 		}
 	})
@@ -42,8 +41,14 @@ type life struct {
 	secrets map[int]map[string]bool
 }
 
+func newLife(t *testing.T, d description, s *drive.Server, tokens map[string]string) *life {
+	return &life{
+		description: d, t: t, client: drive.NewClient(s.BaseURL), tokens: maps.Clone(tokens), account: s.Account, partner: s.PartnerAccount,
+		secrets: map[int]map[string]bool{hidden: {}, own: {}, masked: {}},
+	}
+}
+
 func (l *life) live() {
-	l.secrets = map[int]map[string]bool{hidden: {}, own: {}, masked: {}}
 	l.refused()
 	sent := l.signUp()
 	l.events()
@@ -194,7 +199,7 @@ func (l *life) complete(signup map[string]any) {
 	}
 	standing := l.progress()
 	newest := standing.Signups[len(standing.Signups)-1]
-	if standing.Status != "enabled" || newest.Status != "enabled" || newest.CallbackAt == "" {
+	if standing.Status != "enabled" || newest.Status != "enabled" || (newest.CallbackAt == "") != (call.configuration == nil) {
 		l.t.Errorf("the view says %+v", standing)
 	}
 
@@ -239,7 +244,7 @@ func (l *life) completion(signup map[string]any) completion {
 		l.t.Errorf("the callback goes to %s, not %s", minted.Callback, want)
 	}
 	first := l.Examples.Callback.Valid[0].Body
-	l.keepSecrets(l.Versions[fmt.Sprint(l.Schema)].Callback, first)
+	l.keepSecrets(l.configuration(), l.mapped(first, signup))
 	return completion{
 		token: minted.Token, target: pathOf(minted.Callback), status: l.Operations["callback"].Success,
 		body: filled(first, id, signup), other: l.otherCallback(first),
@@ -250,8 +255,10 @@ func (l *life) completion(signup map[string]any) completion {
 // otherCallback is a body that points the connection elsewhere.
 func (l *life) otherCallback(first map[string]any) []byte {
 	other := maps.Clone(first)
+	properties := l.Versions[fmt.Sprint(l.Schema)].Callback["properties"].(map[string]any)
 	for name, member := range other {
-		if s, ok := member.(string); ok && l.Callback.Map[name] != nil && name != "client_Id" {
+		schema := properties[name].(map[string]any)
+		if s, ok := member.(string); ok && shows(schema) == open && schema["format"] == nil {
 			other[name] = s + "9"
 		}
 	}
