@@ -47,7 +47,7 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"GET": request("GET"), "HEAD": request("HEAD"), "POST": request("POST"), "PUT": request("PUT"),
 	"DELETE": request("DELETE"), "PATCH": request("PATCH"), "OPTIONS": request("OPTIONS"), "TRACE": request("TRACE"),
 	"expect": word(expect), "json": word(checkJSON), "problem": word(problem), "problems": word(problems),
-	"visit": word(visit), "unknown": word(unknown), "preflight": word(preflight),
+	"visit": word(visit), "submit": word(submit), "unknown": word(unknown), "preflight": word(preflight),
 	"header": word(header), "body": body, "keep": word(keep), "write": word(write),
 	"every": word(every), "remember": word(remember), "same-as": word(sameAs), "log": log,
 }
@@ -187,6 +187,19 @@ func visit(ts *testscript.TestScript, s *story, args []string) {
 		ts.Fatalf("%s leads elsewhere", args[0])
 	}
 	request("GET")(ts, false, []string{target})
+}
+
+// submit sends the form of a page of this server.
+func submit(ts *testscript.TestScript, s *story, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("say submit URL FORM")
+	}
+	target, ours := strings.CutPrefix(args[0], s.server.BaseURL)
+	if !ours {
+		ts.Fatalf("%s leads elsewhere", args[0])
+	}
+	s.extra = append(s.extra, "Content-Type: application/x-www-form-urlencoded")
+	request("POST")(ts, false, []string{target, args[1]})
 }
 
 // unknown expects what a path that does not exist is answered with. The
