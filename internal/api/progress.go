@@ -98,7 +98,7 @@ func (o operations) progress(ctx context.Context, call *gate.Call, _ struct{}) (
 	view := describe(c, p, acc.Now(o.Now()))
 	view.Signups = describeSignups(c, p, tasks)
 	view.Sync = describeSync(sync)
-	view.Secrets = describeSecrets(fields, c.ConfiguredSeq)
+	view.Secrets = describeSecrets(fields, c)
 	return view, nil
 }
 
@@ -147,13 +147,14 @@ func describeSync(s store.SyncState) *syncProgress {
 	}
 }
 
-// describeSecrets lists the sealed members of the configuration in force.
-func describeSecrets(fields []store.SealedField, version int64) []secretProgress {
+// describeSecrets lists the sealed members of the configuration in force. They
+// are as old as the event that brought it.
+func describeSecrets(fields []store.SealedField, c *connection.Connection) []secretProgress {
 	var all []secretProgress
 	for _, f := range fields {
-		if f.Version == version {
+		if f.Version == c.ConfiguredSeq {
 			all = append(all, secretProgress{
-				Member: strings.TrimPrefix(f.Pointer, "/"), SetAt: onWire(f.CreatedAt), NotAfter: onWire(f.NotAfter),
+				Member: strings.TrimPrefix(f.Pointer, "/"), SetAt: onWire(c.Events[f.Version-1].CreatedAt), NotAfter: onWire(f.NotAfter),
 			})
 		}
 	}
