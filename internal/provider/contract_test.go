@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -92,7 +93,6 @@ func TestThePartnerEndpointTakesTheProvidersThatSaySo(t *testing.T) {
 // TestSecretsAreNotInTheContract looks at what answers are made of. A request
 // says of its own members that they are never shown.
 func TestSecretsAreNotInTheAnswersOfTheContract(t *testing.T) {
-	schemas := newSuite(t).catalogue.Contract()["components"].(map[string]any)["schemas"].(map[string]any)
 	var walk func(at string, value any)
 	walk = func(at string, value any) {
 		switch value := value.(type) {
@@ -109,10 +109,11 @@ func TestSecretsAreNotInTheAnswersOfTheContract(t *testing.T) {
 			}
 		}
 	}
-	maps.Copy(schemas, acme(t).Contract()["components"].(map[string]any)["schemas"].(map[string]any))
-	for name, schema := range schemas {
-		if strings.HasSuffix(name, "Connection") {
-			walk(name, schema)
+	for _, c := range []*provider.Catalogue{acme(t), newSuite(t).catalogue} {
+		for name, schema := range c.Contract()["components"].(map[string]any)["schemas"].(map[string]any) {
+			if strings.HasSuffix(name, "Connection") || strings.HasSuffix(name, "SignupShown") {
+				walk(name, schema)
+			}
 		}
 	}
 	configuration := connectionMember(t, acme(t), "AcmeConnection", "configuration")
@@ -122,8 +123,12 @@ func TestSecretsAreNotInTheAnswersOfTheContract(t *testing.T) {
 		"properties": map[string]any{
 			"status": map[string]any{"type": "string", "enum": []any{"on", "off"}},
 			"keys": map[string]any{"type": "array", "items": map[string]any{
-				"type": "object", "properties": map[string]any{"name": map[string]any{"type": "string"}},
+				"type": "object", "properties": map[string]any{
+					"name": map[string]any{"type": "string"},
+					"key":  map[string]any{"type": "string", "x-mooring-class": "secret"},
+				},
 			}},
+			"brand": map[string]any{"type": "string"},
 		},
 	}
 	if diff := cmp.Diff(want, configuration); diff != "" {
@@ -181,6 +186,46 @@ func connectionMember(t *testing.T, c *provider.Catalogue, schema, name string) 
 	return own["properties"].(map[string]any)[name]
 }
 
+// TestWhatIsClassedIsAskedForAndNotShown spells out what becomes of each class
+// in the contract of a signup.
+func TestWhatIsClassedIsAskedForAndNotShown(t *testing.T) {
+	schemas := acme(t).Contract()["components"].(map[string]any)["schemas"].(map[string]any)
+	owner := func(email map[string]any, others ...any) map[string]any {
+		all := map[string]any{
+			"name":  map[string]any{"type": "string", "pattern": "^[A-Z]"},
+			"share": map[string]any{"type": "number", "minimum": json.Number("0"), "maximum": json.Number("100"), "examples": []any{json.Number("60")}},
+			"email": email,
+		}
+		for i := 0; i < len(others); i += 2 {
+			all[others[i].(string)] = others[i+1]
+		}
+		return all
+	}
+	email := map[string]any{"type": "string", "format": "email", "x-mooring-class": "contact"}
+	for name, want := range map[string]struct{ account, owner any }{
+		"AcmeSignup": {
+			map[string]any{"type": "string", "pattern": "^[0-9]{11}$", "x-mooring-class": "financial"},
+			owner(email, "born", map[string]any{"type": "string", "format": "date", "x-mooring-class": "identity", "writeOnly": true}),
+		},
+		"AcmeSignupShown": {
+			map[string]any{"type": "string", "x-mooring-class": "financial", "examples": []any{"*******8903"}},
+			owner(email),
+		},
+	} {
+		properties := schemas[name].(map[string]any)["properties"].(map[string]any)
+		if diff := cmp.Diff(want.account, properties["account"]); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		items := properties["owners"].(map[string]any)["items"].(map[string]any)
+		if diff := cmp.Diff(want.owner, items["properties"]); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if diff := cmp.Diff([]any{"name"}, items["required"]); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 func TestTheViewShapesTheSignup(t *testing.T) {
 	signups := connectionMember(t, acme(t), "AcmeConnection", "signups").(map[string]any)
 	item := signups["items"].(map[string]any)
@@ -189,7 +234,7 @@ func TestTheViewShapesTheSignup(t *testing.T) {
 	}
 	properties := item["properties"].(map[string]any)
 	versions := map[string]any{"anyOf": []any{
-		map[string]any{"$ref": "#/components/schemas/AcmeSignup"}, map[string]any{"$ref": "#/components/schemas/AcmeSignupV1"},
+		map[string]any{"$ref": "#/components/schemas/AcmeSignupShown"}, map[string]any{"$ref": "#/components/schemas/AcmeSignupV1"},
 	}}
 	if diff := cmp.Diff(versions, properties["data"]); diff != "" {
 		t.Errorf("signups of older versions are not shown as what they are: %s", diff)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -41,8 +40,8 @@ func put(at any, r *rule, path []string, value any) {
 		case map[string]any:
 			at, r = holder[path[0]], r.members[path[0]]
 		case []any:
-			i, err := strconv.Atoi(path[0])
-			if err != nil || i < 0 || i >= len(holder) {
+			i, ok := wholeText(path[0])
+			if !ok || i >= len(holder) {
 				return
 			}
 			at, r = holder[i], r.items
@@ -97,8 +96,8 @@ func find(value any, path []string) (any, bool) {
 			}
 			value = member
 		case []any:
-			i, err := strconv.Atoi(token)
-			if err != nil || i < 0 || i >= len(holder) {
+			i, ok := wholeText(token)
+			if !ok || i >= len(holder) {
 				return nil, false
 			}
 			value = holder[i]

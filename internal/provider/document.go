@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -61,6 +62,7 @@ type document struct {
 	value    any                 // map[string]any, []any, string, bool, json.Number or nil
 	at       map[string]position // by JSON pointer; a member stands where its name does
 	problems problems
+	compiled map[uintptr]*jsonschema.Schema // of the file's schemas, by their identity
 }
 
 type position struct{ line, column int }
@@ -68,7 +70,7 @@ type position struct{ line, column int }
 // readDocument reads one YAML document of plain values: no anchors, no merge
 // keys, no tags, no name twice.
 func readDocument(name string, data []byte) *document {
-	d := &document{name: name, at: map[string]position{"": {1, 1}}}
+	d := &document{name: name, at: map[string]position{"": {1, 1}}, compiled: map[uintptr]*jsonschema.Schema{}}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var root, second yaml.Node
 	switch err := decoder.Decode(&root); {

@@ -69,7 +69,7 @@ func (s suite) sealed(t *testing.T, p *provider.Provider) {
 // configured lets each accepted callback complete the file's example.
 func (s suite) configured(t *testing.T, p *provider.Provider) {
 	schema := s.schema(t, p.ContractPrefix()+"Connection")
-	for _, body := range p.Callbacks() {
+	for _, body := range p.ValidCallbacks() {
 		c := signed(t, p, p.Example())
 		whole := p.Configure(provider.Fill(body, provider.Signed{ID: c.Signups[0].ID, Data: p.Example(), At: at}), c.Signups[0].Data)
 		if whole == nil {

@@ -60,7 +60,7 @@ func TestEveryProvider(t *testing.T) {
 func (s suite) operations(t *testing.T, p *provider.Provider) {
 	functions := map[string]string{}
 	for _, o := range s.document.Operations() {
-		if o.Argument != p.Slug || o.RawBody {
+		if o.Argument != p.Slug || o.RawBody || o.Extension {
 			continue
 		}
 		functions[o.Method] = o.Function
@@ -211,7 +211,7 @@ func (s suite) answers(t *testing.T, p *provider.Provider) {
 		check("what the simulator says", plain(t, wire.Connection(c, p, "")))
 	}
 	for _, o := range s.document.Operations() {
-		if o.Argument == p.Slug && !o.RawBody {
+		if o.Argument == p.Slug && !o.RawBody && !o.Extension {
 			for name, value := range responseExamples(o) {
 				check(o.ID+" example "+name, value)
 			}

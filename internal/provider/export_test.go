@@ -26,16 +26,6 @@ func (p *Provider) Invalid() []Refused {
 	return all
 }
 
-// Callbacks is every body of the documented callback that the file says is
-// accepted.
-func (p *Provider) Callbacks() []jsontext.Value {
-	var all []jsontext.Value
-	for _, e := range p.file.Examples.Callback.Valid {
-		all = append(all, canonical(e.Body))
-	}
-	return all
-}
-
 // ContractPrefix is how the names of the provider's schemas begin.
 func (p *Provider) ContractPrefix() string { return p.file.Prefix }
 

@@ -143,6 +143,12 @@ func (f file) signups() string {
 	return "post"
 }
 
+// restarts says whether a put starts the signup again.
+func (f file) restarts() bool {
+	put, ok := f.Operations["put"]
+	return ok && put.Role != "signup"
+}
+
 // provider is what the rest of the program gets to see of the file.
 func (f file) provider() *Provider {
 	v := f.current()

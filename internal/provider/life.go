@@ -96,7 +96,7 @@ func (f file) callbackBody(s step) any {
 		return s.Callback
 	}
 	n, ok := wholeNumber(named)
-	if !ok || n < 0 || n >= len(f.Examples.Callback.Valid) || len(s.Callback) > 1 {
+	if !ok || n >= len(f.Examples.Callback.Valid) || len(s.Callback) > 1 {
 		return nil
 	}
 	return f.Examples.Callback.Valid[n].Body

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,18 +49,61 @@ func TestAFileSaysAllThatTheProgramKnows(t *testing.T) {
 		t.Fatal("the alias leads nowhere")
 	}
 	got := *p
+	answer := []byte(`{"Keys":[{"label":"one","value":"k3y-of-acme"}],"apiSecret":"s3cr3t-of-acme","mode":"on","p12":"MIIB","pass":"word"}`)
 	want := provider.Provider{
 		Slug: "acme", Title: "Acme Pay", Aliases: []string{"acme.card"}, Schema: 2, PartnerEvents: true, Sync: true,
 		Signup: provider.Signup{
 			Many: true, Key: []string{"case_id", "store_id"}, UUIDs: []string{"case_id"}, Body: true, NeedsOrganization: true,
-			Rule: provider.LastEvent,
+			Rule: provider.AnyEnabled,
 			View: provider.View{Data: "data", Members: []string{"created_at", "callback_at"}, Constants: map[string]string{"type": "direct"}},
 		},
+		Callback: &provider.Callback{Operation: "acme_callback_post", Status: 202, Event: "enrolled", To: "enabled"},
 		Events: map[string]provider.Known{
-			"signup_received": {Status: "pending", Turn: "provider", Meaning: map[string]string{"en": "The application was received."}},
-			"enrolled":        {Status: "enabled", Meaning: map[string]string{"en": "Acme has taken the merchant on."}},
+			"signup_received": {
+				Status: "pending", Turn: "provider", Wait: 48 * time.Hour, Reason: "under_review",
+				Meaning: map[string]string{"en": "The application was received.", "nb": "Søknaden er mottatt."},
+				Next:    map[string]string{"en": "Wait for Acme."},
+			},
+			"enrolled": {Status: "enabled", Meaning: map[string]string{"en": "Acme has taken the merchant on."}},
+			"turned_down": {
+				Status: "declined", Reason: "rejected_by_provider", Meaning: map[string]string{"en": "Acme does not take the merchant on."},
+			},
 		},
-		Scenarios: map[string]provider.Scenario{"happy": {Summary: "The provider takes the merchant on.", Answer: &provider.Report{Status: "enabled", Event: "enrolled"}}},
+		Certificates: []provider.Certificate{{Member: "cert", Passphrase: "pass"}},
+		Scenarios: map[string]provider.Scenario{
+			"happy": {
+				Summary: "Acme takes the merchant on.", Answer: &provider.Report{Status: "enabled", Event: "enrolled"},
+				Steps: []provider.Step{
+					{After: 2 * time.Hour, Times: 1, Report: []byte(`{"event":"signup_received","metadata":{"link":"https://acme.example/{signup.id}"},"status":"pending"}`)},
+					{After: 24 * time.Hour, Times: 1, Callback: answer},
+				},
+			},
+			"never_signs": {Summary: "Nothing happens."},
+			"link_expires": {Summary: "The link dies.", Steps: []provider.Step{
+				{After: 720 * time.Hour, Times: 1, Report: []byte(`{"code":"link_expired","event":"turned_down","status":"declined"}`)},
+			}},
+			"callback_twice": {Summary: "The answer comes twice.", Steps: []provider.Step{
+				{After: 30 * time.Minute, Times: 2, Callback: []byte(`{"apiSecret":"{signup:/case_id}","mode":"on"}`)},
+				{After: 72 * time.Hour, Times: 1, Callback: []byte(`{"apiSecret":"late","mode":"off"}`), Failed: true},
+			}},
+			"callback_lost": {Summary: "The answer gets lost.", Steps: []provider.Step{{Times: 1, Callback: answer, Lost: true}}},
+			"out_of_order": {Summary: "The answer comes before the question.", Steps: []provider.Step{
+				{After: 24 * time.Hour, Times: 1, Callback: answer},
+				{After: 48 * time.Hour, Times: 1, Report: []byte(`{"event":"signup_received","occurred_at":"{signup+1h}","status":"pending"}`)},
+			}},
+			"declined": {Summary: "Acme says no.", Steps: []provider.Step{
+				{After: 72 * time.Hour, Times: 1, Report: []byte(`{"code":"credit_declined","event":"turned_down","provider_code":"A-17","status":"declined"}`)},
+			}},
+		},
+		Magic: provider.Magic{Member: "/brand", Values: map[string]string{"AUTO_APPROVE": "happy", "AUTO_DECLINE": "declined"}},
+		Batch: &provider.Batch{
+			Separator: ';',
+			Columns:   []provider.Column{{Name: "REFERENCE", From: "reference"}, {Name: "CASE", From: "/case_id"}, {Name: "ACCOUNT", From: "account"}},
+			Answer: provider.BatchAnswer{Reference: "REFERENCE", Status: "RESULT", Code: "CODE", Outcomes: map[string]provider.Report{
+				"OK": {Status: "enabled", Event: "enrolled"},
+				"NO": {Status: "declined", Event: "turned_down", Code: "rejected_by_provider"},
+			}},
+		},
 	}
 	exported := cmp.FilterPath(func(p cmp.Path) bool {
 		field, ok := p.Last().(cmp.StructField)
@@ -68,7 +112,7 @@ func TestAFileSaysAllThatTheProgramKnows(t *testing.T) {
 	if diff := cmp.Diff(want, got, exported); diff != "" {
 		t.Error(diff)
 	}
-	example := `{"case_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","owners":[{"name":"Kari","share":60}]}`
+	example := `{"account":"12345678903","brand":"Kari Kaffe","case_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","owners":[{"born":"1990-01-31","email":"kari@acme.example","name":"Kari","share":60}]}`
 	if diff := cmp.Diff(example, string(p.Example())); diff != "" {
 		t.Error(diff)
 	}
@@ -115,7 +159,7 @@ func TestTwoProvidersCanNotShareAName(t *testing.T) {
 	}{
 		"alias":     {rename(without("[acme.card]\npartner")...), `other.yaml:6:11: the name "acme.card" is taken by acme.yaml`},
 		"prefix":    {rename(without("prefix: Acme")...), `other.yaml:4:1: the prefix "Acme" is taken by acme.yaml`},
-		"operation": {rename(without("acme_")...), "other.yaml:14:5: the operation \"acme_post\" is taken by acme.yaml\nother.yaml:19:5: the operation \"acme_get\" is taken by acme.yaml"},
+		"operation": {rename(without("acme_")...), "other.yaml:14:5: the operation \"acme_post\" is taken by acme.yaml\nother.yaml:19:5: the operation \"acme_get\" is taken by acme.yaml\nother.yaml:24:5: the operation \"acme_callback_post\" is taken by acme.yaml"},
 		"slug as alias": {
 			rename(append([]string{"[acme.card]\npartner", "[acme]\npartner"}, other...)...),
 			`other.yaml:6:11: the name "acme" is taken by acme.yaml`,
@@ -194,4 +238,12 @@ func FuzzLoad(f *testing.F) {
 			t.Error("one catalogue makes two contracts")
 		}
 	})
+}
+
+func BenchmarkLoad(b *testing.B) {
+	for range b.N {
+		if _, err := provider.Load(providers.FS); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

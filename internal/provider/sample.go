@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"time"
 )
 
 // What the examples of the reference are made of.
@@ -16,6 +17,9 @@ const (
 	sampleLink   = "https://connections.example.com/s/4Jx0TqfWgV7mXn2kRb8uLQ"
 	sampleClient = "1c92f7e1-2897-4d46-bdcc-c127a914fb4e"
 )
+
+// sampledAt is when the sample signup was made.
+var sampledAt = time.Date(2026, 5, 12, 9, 30, 0, 0, time.UTC)
 
 // sampleEvents are the ids of the events in an example, oldest first.
 var sampleEvents = []string{"01990f29-1a00-7c31-8a40-3f0e9c1b2a55", "01990f33-7b80-7e10-b5d7-91f4a7c06d33"}

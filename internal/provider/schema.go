@@ -201,6 +201,11 @@ func wholeNumber(value any) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	i, err := strconv.Atoi(n.String())
-	return i, err == nil
+	return wholeText(n.String())
+}
+
+// wholeText reads a number that is not negative.
+func wholeText(text string) (int, bool) {
+	i, err := strconv.Atoi(text)
+	return i, err == nil && i >= 0
 }
