@@ -1,0 +1,10 @@
+package vault
+
+// OpenField opens a row as it stands in the database.
+var OpenField = (*Vault).openField
+
+// NotAfter is when a certificate ends.
+var NotAfter = notAfter
+
+// Affordable refuses a file that asks for too much work.
+func Affordable(der []byte) error { return affordable(der, maxNesting) }
