@@ -18,15 +18,19 @@ import (
 // received puts a call about a signup into the inbox.
 func received(t *testing.T, s *Store, signup string, key DataKey, says string) Received {
 	t.Helper()
-	r := Received{
-		Account: merchantID, Provider: vipps.Slug, ID: newID(), Signup: signup, Operation: "vipps_callback_post",
-		By: signup, Remote: "192.0.2.7", Header: []byte(`{"User-Agent":"x"}`), Key: key.ID, Body: []byte("sealed " + says),
-		Digest: []byte(says), ReceivedAt: noon,
-	}
+	r := receivedOf(signup, key, says)
 	if err := s.Receive(context.Background(), r); err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func receivedOf(signup string, key DataKey, says string) Received {
+	return Received{
+		Account: merchantID, Provider: vipps.Slug, ID: newID(), Signup: signup, Operation: "vipps_callback_post",
+		By: signup, Remote: "192.0.2.7", Header: []byte(`{"User-Agent":"x"}`), Key: key.ID, Body: []byte("sealed " + says),
+		Digest: []byte(says), ReceivedAt: noon,
+	}
 }
 
 // callingBack is the caller of a callback token.

@@ -44,6 +44,11 @@ func runVictim(text string) error {
 		return err
 	}
 	partner.Client = v.Client
+	ctx := context.Background()
+	key, err := s.DataKey(ctx, merchantID)
+	if err != nil {
+		return err
+	}
 	var (
 		mu  sync.Mutex
 		wg  sync.WaitGroup
@@ -53,7 +58,10 @@ func runVictim(text string) error {
 		wg.Go(func() {
 			for i := 0; ; i++ {
 				name := fmt.Sprintf("%d.%d.%d", v.Round, w, i)
-				_, err := s.Change(context.Background(), numbered(keyed(posting(enabled(name)), name, name), w%8))
+				_, err := s.Change(ctx, numbered(keyed(posting(enabled(name)), name, name), w%8))
+				if err == nil && w%4 == 0 {
+					name, err = completeOne(ctx, s, key, name)
+				}
 				mu.Lock()
 				if err != nil {
 					bad = err
@@ -69,6 +77,36 @@ func runVictim(text string) error {
 	return bad
 }
 
+// completeOne signs up for a connection of its own, with a task to hand the
+// signup over, and takes in the provider's callback about it.
+func completeOne(ctx context.Context, s *Store, key DataKey, name string) (string, error) {
+	provider := "complete-" + name
+	var signup string
+	start := also(signing(merchant), func(_ Found, d *Decision) {
+		d.Connection.Provider = provider
+		signup = d.Connection.Signups[0].ID
+		task := taskOf(TaskSubmit, signup, noon)
+		task.Provider = provider
+		d.Tasks = []Task{task}
+	})
+	start.Provider, start.System = provider, true
+	if _, err := s.Change(ctx, start); err != nil {
+		return name, err
+	}
+	r := receivedOf(signup, key, name)
+	r.Provider = provider
+	if err := s.Receive(ctx, r); err != nil {
+		return name, err
+	}
+	c := judging(r)
+	c.Caller.Callback.Provider = provider
+	_, err := s.Change(ctx, c)
+	return name + completed, err
+}
+
+// completed is behind what a victim prints of a connection of its own.
+const completed = " completed"
+
 // A process that is killed in the middle of 64 writers has lost nothing that
 // it acknowledged, and left every connection in the state of its last event.
 func TestKilledProcessesLoseNothing(t *testing.T) {
@@ -76,6 +114,7 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			cfg := d(t)
 			s := inhabit(t, openStore(t, cfg))
+			ownKeyOf(t, s)
 			for i := range 8 {
 				mustChange(t, s, numbered(signing(merchant), i))
 			}
@@ -94,6 +133,7 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 				awaitServer(t, s)
 			}
 			wantHistory(t, s, acknowledged)
+			wantTasksAndVerdicts(t, s, acknowledged)
 		})
 	}
 }
@@ -161,11 +201,46 @@ func wantHistory(t *testing.T, s *Store, acknowledged map[string]bool) {
 	}
 	delete(seen, "signup_received")
 	for name := range acknowledged {
+		name, _ = strings.CutSuffix(name, completed)
 		if seen[name] != 1 {
 			t.Errorf("the acknowledged event %s is there %d times", name, seen[name])
 		}
 	}
 	if answers := count(t, s, "SELECT count(*) FROM idempotency"); answers != len(seen) {
 		t.Errorf("%d answers are kept for %d events", answers, len(seen))
+	}
+}
+
+// wantTasksAndVerdicts holds that a signup of the victims has its task and a
+// task its signup, that an applied call has its event and an event its call,
+// and that all that was acknowledged is there.
+func wantTasksAndVerdicts(t *testing.T, s *Store, acknowledged map[string]bool) {
+	t.Helper()
+	for what, query := range map[string]string{
+		"signups without their task": `SELECT count(*) FROM signup AS s WHERE provider LIKE 'complete-%' AND 1 <> (
+			SELECT count(*) FROM task AS t WHERE t.account = s.account AND t.provider = s.provider AND t.signup = s.id)`,
+		"tasks without their signup": `SELECT count(*) FROM task AS t WHERE NOT EXISTS (
+			SELECT 1 FROM signup AS s WHERE t.account = s.account AND t.provider = s.provider AND t.signup = s.id)`,
+		"applied calls without their event": `SELECT count(*) FROM callback AS c WHERE state = 'applied' AND NOT EXISTS (
+			SELECT 1 FROM event AS e WHERE e.account = c.account AND e.provider = c.provider AND e.seq = c.event AND e.name = 'called back')`,
+		"events without their applied call": `SELECT count(*) FROM event AS e WHERE name = 'called back' AND 1 <> (
+			SELECT count(*) FROM callback AS c WHERE c.account = e.account AND c.provider = e.provider AND c.event = e.seq)`,
+	} {
+		if n := count(t, s, query); n != 0 {
+			t.Errorf("%d %s", n, what)
+		}
+	}
+	complete := 0
+	for name := range acknowledged {
+		if name, ok := strings.CutSuffix(name, completed); ok {
+			complete++
+			calls, err := s.Inbox(context.Background(), merchant, Place{merchantID, "complete-" + name}, "", 2)
+			if err != nil || len(calls) != 1 || calls[0].Verdict.State != VerdictApplied {
+				t.Errorf("the acknowledged callback of %s is %+v, %v", name, calls, err)
+			}
+		}
+	}
+	if complete == 0 {
+		t.Error("no callback was acknowledged")
 	}
 }
