@@ -263,6 +263,11 @@ func testSystemChange(t *testing.T, d door) {
 	wantKind(t, err, fault.Internal)
 }
 
+func byPlatform(c Change) Change {
+	c.Caller, c.Owner = platform, platformID
+	return c
+}
+
 func testErasure(t *testing.T, d door) {
 	s := signed(t, d)
 	ctx := context.Background()
@@ -281,6 +286,7 @@ func testErasure(t *testing.T, d door) {
 	for path, caller := range map[string]Change{
 		"/v1/accounts/T11223351/management/settings/connections/vipps":                             signing(merchant),
 		"/v1/accounts/T112/management/accounts/T11223351/connections/vipps/events":                 posting(enabled("p")),
+		"/v1/operator/accounts/T11223351/connections/vipps/events":                                 byPlatform(posting(enabled("o"))),
 		"/v1/accounts/T11223352/management/settings/connections/vipps":                             signing(second),
 		"/v1/accounts/T112/management/accounts/T11223352/connections/vipps/events?about=T11223351": posting(enabled("q")),
 	} {

@@ -88,6 +88,7 @@ func testCallbackCaller(t *testing.T, d door) {
 		"its own":                     {func(*Change) {}, true},
 		"another signup":              {func(c *Change) { c.Caller.Callback.Reference = newID() }, false},
 		"no id":                       {func(c *Change) { c.Caller.Callback.Reference = "x" }, false},
+		"a token of another provider": {func(c *Change) { c.Caller.Callback.Provider = "provider-1" }, false},
 		"another provider":            {func(c *Change) { c.Provider = "provider-1" }, false},
 		"another provider throughout": {func(c *Change) { c.Provider, c.Caller.Callback.Provider = "provider-1", "provider-1" }, false},
 		"another account":             {func(c *Change) { c.Account = secondID }, false},
