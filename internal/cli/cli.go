@@ -38,6 +38,7 @@ type app struct {
 	Dev        devCommand        `cmd:"" help:"Run everything in one process with test accounts, nothing to set up."`
 	Serve      serveCommand      `cmd:"" help:"Run the service on a real database."`
 	Init       initCommand       `cmd:"" help:"Make a new database with its platform accounts and first clients."`
+	Provider   providerCommand   `cmd:"" help:"Check, list and show providers."`
 	Clock      clockCommand      `cmd:"" help:"Show the clock of a test account, or move it ahead."`
 	Simulate   simulateCommand   `cmd:"" help:"Let the simulated provider of a test account play another scenario."`
 	Erase      eraseCommand      `cmd:"" help:"Erase the person behind a signup."`
