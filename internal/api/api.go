@@ -72,6 +72,7 @@ func Operations(d Deps) map[string]gate.Function {
 		"operator_batch_answers_post":              gate.Handle(o.readBatch),
 		"operator_connection_events_get":           gate.Handle(o.listOperatorEvents),
 		"connection.release":                       gate.Handle(o.release),
+		"operator_credentials_expiring_get":        gate.Handle(o.listExpiring),
 		"operator_recipients_post":                 gate.Handle(o.addRecipient),
 		"operator_recipients_get":                  gate.Handle(o.listRecipients),
 		"operator_recipient_delete":                gate.Handle(o.endRecipient),

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"mooring/internal/account"
+	"mooring/internal/auth"
 	"mooring/internal/fault"
 	"mooring/internal/gate"
 	"mooring/internal/simulator"
@@ -103,6 +104,9 @@ func (o operations) moveClock(ctx context.Context, call *gate.Call, in clockBody
 			move, err = h.ToNext(ctx)
 		} else {
 			move, err = h.Advance(ctx, by)
+		}
+		if err == nil {
+			err = o.Vault.Remind(ctx, auth.Caller{Account: move.Account.ID})
 		}
 		return moveAnswer{
 			AccountID: move.Account.ID, Now: shown(move.Account.Now(o.Now())), AheadSeconds: seconds(move.Account.Ahead),

@@ -12,6 +12,9 @@ import (
 const (
 	SignupReceived = "signup_received"
 	SignupErased   = "signup_erased"
+
+	// CredentialExpiring says that a certificate in force ends soon.
+	CredentialExpiring = "credential_expiring"
 )
 
 // Application is a signup as it comes in. What must not rest in clear was taken

@@ -24,7 +24,7 @@ func Standings(c *Connection, many bool) []Standing {
 		case e.Signup == int64(known)+1 && known < len(all): // the event that came with the signup
 			all[known].Since = e.Seq
 			known++
-		case e.Stale || e.Name == SignupErased:
+		case e.Stale || e.remark():
 		case e.Signup > 0 && e.Signup <= int64(known):
 			all[e.Signup-1].stand(e)
 		case e.Signup == 0 && many:
@@ -58,3 +58,6 @@ func (c *Connection) statusAfter(e Event, rule provider.Rule) Status {
 	}
 	return e.Status
 }
+
+// remark says whether the event only notes something, whatever the status.
+func (e Event) remark() bool { return e.Name == SignupErased || e.Name == CredentialExpiring }

@@ -59,7 +59,7 @@ func (t *Turn) explain(r provider.Reason, named bool) {
 // standsAt is the newest event that was applied and is not only bookkeeping.
 func (c *Connection) standsAt() Event {
 	for i := len(c.Events) - 1; i > 0; i-- {
-		if e := c.Events[i]; !e.Stale && e.Name != SignupErased {
+		if e := c.Events[i]; !e.Stale && !e.remark() {
 			return e
 		}
 	}

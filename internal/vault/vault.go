@@ -37,8 +37,9 @@ type Vault struct {
 	// Limits is for releases.
 	Limits Limits
 
-	mu  sync.Mutex
-	own map[account.ID]ownKey // of accounts only: a person's key must be able to die
+	mu        sync.Mutex
+	own       map[account.ID]ownKey // of accounts only: a person's key must be able to die
+	reminders map[reminder]bool     // that were recorded
 }
 
 // ownKey is the one key of an account.

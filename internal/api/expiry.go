@@ -1,0 +1,40 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"mooring/internal/account"
+	"mooring/internal/gate"
+)
+
+type expiring struct {
+	Account    account.ID `json:"account_id"`
+	Connection string     `json:"connection"`
+	Member     string     `json:"member"`
+	Version    int64      `json:"version"`
+	NotAfter   string     `json:"not_after"`
+	Days       int        `json:"days"`
+}
+
+// listExpiring lists the certificates in force that end soon, by the clocks of
+// their accounts.
+func (o operations) listExpiring(ctx context.Context, call *gate.Call, _ struct{}) ([]expiring, error) {
+	days, limit := 60, 10
+	if s, ok := call.Query("within"); ok {
+		days, _ = strconv.Atoi(strings.TrimSuffix(s, "d")) // the contract bounds it
+	}
+	if s, ok := call.Query("limit"); ok {
+		limit, _ = strconv.Atoi(s) // likewise
+	}
+	found, err := o.Vault.Expiring(ctx, call.Caller, time.Duration(days)*24*time.Hour)
+	all := []expiring{}
+	for _, e := range found[:min(limit, len(found))] {
+		all = append(all, expiring{
+			e.Place.Account, e.Place.Provider, strings.TrimPrefix(e.Member, "/"), e.Version, onWire(e.NotAfter), e.Days(),
+		})
+	}
+	return all, err
+}
