@@ -41,6 +41,7 @@ type app struct {
 	Provider   providerCommand   `cmd:"" help:"Check, list and show providers."`
 	Clock      clockCommand      `cmd:"" help:"Show the clock of a test account, or move it ahead."`
 	Simulate   simulateCommand   `cmd:"" help:"Let the simulated provider of a test account play another scenario."`
+	Inbox      inboxCommand      `cmd:"" help:"List, show and replay what providers called back about."`
 	Erase      eraseCommand      `cmd:"" help:"Erase the person behind a signup."`
 	Keys       keysCommand       `cmd:"" help:"Rotate the key file, or verify it."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
