@@ -5,13 +5,16 @@ import (
 	_ "embed"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
 	"mooring/internal/account"
 	"mooring/internal/api"
 	"mooring/internal/auth"
+	"mooring/internal/provider"
 	"mooring/internal/seed"
 	"mooring/internal/server"
 )
@@ -87,7 +90,7 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 		remove = func() {}
 	}
 	defer remove()
-	if err := c.tell(facts, stdio); err != nil {
+	if err := c.tell(facts, scenarios(s.Catalogue()), stdio); err != nil {
 		s.Close()
 		return err
 	}
@@ -107,7 +110,7 @@ func (c devCommand) populate(ctx context.Context, s *server.Server) (ready, erro
 }
 
 // tell gives the facts to whoever waits for them.
-func (c devCommand) tell(facts ready, stdio Stdio) error {
+func (c devCommand) tell(facts ready, scenarios []string, stdio Stdio) error {
 	if c.ReadyFile != "" {
 		if err := writePrivate(c.ReadyFile, facts); err != nil {
 			return err
@@ -115,8 +118,31 @@ func (c devCommand) tell(facts ready, stdio Stdio) error {
 	}
 	return banner.Execute(stdio.Out, struct {
 		ready
-		Bold func(string) string
-	}{facts, func(text string) string { return bold(stdio.Out, text) }})
+		Command, Scenarios string
+		Bold               func(string) string
+	}{facts, ownCommand(), strings.Join(scenarios, ", "), func(text string) string { return bold(stdio.Out, text) }})
+}
+
+// ownCommand is how a shell runs this program again.
+func ownCommand() string {
+	path, err := os.Executable()
+	if err != nil {
+		return "mooring"
+	}
+	if found, err := exec.LookPath("mooring"); err == nil && found == path {
+		return "mooring"
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// scenarios lists what some provider of a catalogue can play.
+func scenarios(catalogue *provider.Catalogue) []string {
+	var all []string
+	for _, p := range catalogue.All() {
+		all = append(all, p.ScenarioNames()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // directory is the data directory and what removes it when nobody keeps it.

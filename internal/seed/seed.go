@@ -124,23 +124,27 @@ func (s Seeder) client(ctx context.Context, id account.ID, name string, scopes a
 }
 
 // signups applies to every provider of the partner endpoint with the first
-// example of its file, in the merchant's own name.
+// example of its file, in the merchant's own name. Each provider plays another
+// scenario, so that there is something of everything to see as time passes.
 func (s Seeder) signups(ctx context.Context, merchant Credentials) error {
 	caller := auth.Caller{Account: merchant.Account, Kind: account.KindMerchant, Client: merchant.ID, Scopes: accountScopes}
+	played := 0
 	for _, p := range s.Catalogue.All() {
 		if !p.PartnerEvents {
 			continue
 		}
-		if err := s.signup(ctx, caller, p); err != nil {
+		names := p.ScenarioNames()
+		if err := s.signup(ctx, caller, p, names[played%len(names)]); err != nil {
 			return fmt.Errorf("sign up for %s: %w", p.Slug, err)
 		}
+		played++
 	}
 	return nil
 }
 
-func (s Seeder) signup(ctx context.Context, caller auth.Caller, p *provider.Provider) error {
+func (s Seeder) signup(ctx context.Context, caller auth.Caller, p *provider.Provider, scenario string) error {
 	at := store.Place{Account: caller.Account, Provider: p.Slug}
-	application, sealed, err := s.Vault.Application(ctx, at, p, s.NewID(), p.Example(), p.Play(p.Example()))
+	application, sealed, err := s.Vault.Application(ctx, at, p, s.NewID(), p.Example(), scenario)
 	if err != nil {
 		return err
 	}

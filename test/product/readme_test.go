@@ -37,6 +37,23 @@ func TestTheReadmeDoesWhatItSays(t *testing.T) {
 	}
 }
 
+// TestTheReadmesClockDoesWhatItSays pastes what the README says of the clocks of
+// test accounts, as somebody who stands in the repository.
+func TestTheReadmesClockDoesWhatItSays(t *testing.T) {
+	session := block(t, "../../README.md", "clock advance")
+	var printed []string
+	for line := range strings.Lines(session) {
+		if answer, ok := strings.CutPrefix(line, "# -> "); ok {
+			printed = append(printed, vague(answer))
+		}
+	}
+	s := dev(t, "--listen", "127.0.0.1:0")
+	t.Setenv("MOORING_CACHE_DIR", s.CacheDir)
+	if diff := cmp.Diff(strings.Join(printed, ""), vague(paste(t, "../..", session))); diff != "" {
+		t.Errorf("the README prints (-), the server answers (+):\n%s", diff)
+	}
+}
+
 // TestTheBannerOfDevCanBePasted runs the lines that `mooring dev` prints.
 func TestTheBannerOfDevCanBePasted(t *testing.T) {
 	s := dev(t, "--listen", "127.0.0.1:0")
@@ -45,7 +62,14 @@ func TestTheBannerOfDevCanBePasted(t *testing.T) {
 	if !found || !ended {
 		t.Fatalf("the banner has no lines to paste:\n%s", s.Printed())
 	}
-	out := paste(t, t.TempDir(), lines)
+	lines, notes, _ := strings.Cut(lines, "A signup chooses its scenario")
+	t.Setenv("MOORING_CACHE_DIR", s.CacheDir)
+	calls, moves, _ := strings.Cut(lines, "# let the providers")
+	if moved := paste(t, t.TempDir(), "# "+moves); !strings.Contains(notes, "Mooring-Scenario") ||
+		strings.Count(moved, "4 days ahead of real time") != 3 || strings.Contains(moved, "refused") {
+		t.Errorf("the clock does not do what the banner says:\n%s", moved)
+	}
+	out := paste(t, t.TempDir(), calls)
 	answers := strings.Split(strings.TrimSpace(out), "\n")
 	if len(answers) < 4 {
 		t.Errorf("only %d answers:\n%s", len(answers), out)
