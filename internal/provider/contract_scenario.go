@@ -1,5 +1,12 @@
 package provider
 
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
 // ScenarioHeader lets a signup of a test account choose a scenario.
 const ScenarioHeader = "Mooring-Scenario"
 
@@ -8,11 +15,23 @@ func (p *Provider) scenarioParameter() map[string]any {
 	return map[string]any{
 		"name": ScenarioHeader, "in": "header",
 		"x-mooring-extension": true,
-		"description":         scenarioText,
+		"description":         paragraphs(scenarioText, p.magicText()),
 		"schema":              map[string]any{"type": "string", "enum": texts(p.ScenarioNames())},
 		"example":             Happy,
 	}
 }
 
-const scenarioText = "For test accounts only: what the simulated provider does after the signup. Without it a magic value in the signup decides,\n" +
-	"or it is `happy`. A production account is refused with 400."
+const scenarioText = "For test accounts only: what the simulated provider does after the signup. A production account is refused with 400."
+
+// magicText tells what chooses a scenario when the header does not.
+func (p *Provider) magicText() string {
+	if p.Magic.Member == "" {
+		return "Without it the scenario is `" + Happy + "`."
+	}
+	var values []string
+	for _, value := range slices.Sorted(maps.Keys(p.Magic.Values)) {
+		values = append(values, fmt.Sprintf("`%s` for `%s`", value, p.Magic.Values[value]))
+	}
+	return fmt.Sprintf("Without it the member `%s` of the signup may choose: %s. Otherwise the scenario is `%s`.",
+		p.Magic.Member, strings.Join(values, ", "), Happy)
+}

@@ -36,7 +36,7 @@ func (d *Driver) planned(ctx context.Context, task store.Task) (*Planned, error)
 
 func plan(p *provider.Provider, signup connection.Signup, task store.Task, step provider.Step) Planned {
 	return Planned{
-		At: task.DueAt, Provider: p.Slug, Signup: signup.ID, Scenario: signup.Scenario, Event: eventOf(p, step), Lost: step.Lost,
+		At: task.DueAt, Provider: p.Slug, Signup: signup.ID, Scenario: signup.Scenario, Event: eventOf(p, step, signup), Lost: step.Lost,
 	}
 }
 
@@ -100,7 +100,7 @@ func (d *Driver) rewrite(ctx context.Context, wish Wish, now time.Time) ([]Plann
 // happened says whether an event like the one of a step was recorded of the
 // signup already.
 func happened(c *connection.Connection, p *provider.Provider, signup connection.Signup, step provider.Step) bool {
-	name := eventOf(p, step)
+	name := eventOf(p, step, signup)
 	for _, e := range c.Events {
 		if e.Signup == signup.Seq && e.Name == name {
 			return true

@@ -25,7 +25,7 @@ func (h *Hold) play(ctx context.Context, task store.Task) ([]Fired, error) {
 		return nil, h.settle(ctx, task, err)
 	}
 	as := Fired{
-		At: task.DueAt, Provider: p.Slug, Signup: signup.ID, Scenario: signup.Scenario, Event: eventOf(p, step),
+		At: task.DueAt, Provider: p.Slug, Signup: signup.ID, Scenario: signup.Scenario, Event: eventOf(p, step, signup),
 	}
 	if step.Lost {
 		as.Outcome = "lost"

@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"encoding/json"
 	"time"
 
 	"mooring/internal/account"
@@ -42,42 +41,14 @@ func scenarioOf(p *provider.Provider, signup connection.Signup) provider.Scenari
 	return p.Scenarios[provider.Happy]
 }
 
-// report is the body of a call to the callback for events, as far as a
-// question's answer or a person needs to know it.
-type report struct {
-	Status        string          `json:"status"`
-	Event         string          `json:"event"`
-	Code          string          `json:"code"`
-	ProviderCode  string          `json:"provider_code"`
-	Configuration json.RawMessage `json:"configuration"`
-}
+// fill fills in what a step's body repeats of the signup.
+func fill(body []byte, signup connection.Signup) []byte { return provider.Fill(body, signed(signup)) }
 
-// says is what a question learns of a step.
-func says(p *provider.Provider, step provider.Step, signup connection.Signup) provider.Report {
-	if step.Callback != nil {
-		return provider.Report{
-			Status: p.Callback.To, Event: p.Callback.Event,
-			Configuration: p.Configure(fill(step.Callback, signup), signup.Data),
-		}
-	}
-	var said report
-	_ = json.Unmarshal(fill(step.Report, signup), &said) // the file was checked when it was loaded
-	return provider.Report{
-		Status: said.Status, Event: said.Event, Code: said.Code, ProviderCode: said.ProviderCode, Configuration: said.Configuration,
-	}
+func signed(signup connection.Signup) provider.Signed {
+	return provider.Signed{ID: signup.ID, Data: signup.Data, At: signup.CreatedAt}
 }
 
 // eventOf is the name of the event that a step records.
-func eventOf(p *provider.Provider, step provider.Step) string {
-	if step.Callback != nil {
-		return p.Callback.Event
-	}
-	var said report
-	_ = json.Unmarshal(step.Report, &said) // likewise
-	return said.Event
-}
-
-// fill fills in what a step's body repeats of the signup.
-func fill(body []byte, signup connection.Signup) []byte {
-	return provider.Fill(body, provider.Signed{ID: signup.ID, Data: signup.Data, At: signup.CreatedAt})
+func eventOf(p *provider.Provider, step provider.Step, signup connection.Signup) string {
+	return p.Says(step, signed(signup)).Event
 }

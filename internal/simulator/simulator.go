@@ -73,7 +73,7 @@ func lost(p *provider.Provider, played provider.Scenario, signup connection.Sign
 	var said *provider.Report
 	for _, step := range played.Steps {
 		if step.Lost && !signup.CreatedAt.Add(step.After).After(now) {
-			report := says(p, step, signup)
+			report := p.Says(step, signed(signup))
 			said = &report
 		}
 	}
