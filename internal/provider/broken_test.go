@@ -147,8 +147,8 @@ var brokenFiles = map[string]struct{ old, new, want string }{
 	"a secret in metadata":       {"https://acme.example/{signup.id}", "https://acme.example/?key=k3y-of-acme", `137:59: everybody may read this, and it says what /keys/0/key holds in an example`},
 
 	// scenarios
-	"a scenario too few":           {"  never_signs:\n    summary: Nothing happens.\n", "", `129:1: "never_signs" is missing`},
-	"a scenario of its own":        {"  never_signs:\n", "  sometimes_signs:\n", "129:1: \"never_signs\" is missing\n140:3: \"sometimes_signs\" does not belong here"},
+	"no happy scenario":            {"  happy:\n    summary", "  sad:\n    summary", "129:1: \"happy\" is missing\n130:3: \"sad\" does not belong here"},
+	"a scenario of its own":        {"  never_signs:\n", "  sometimes_signs:\n", `140:3: "sometimes_signs" does not belong here`},
 	"a step of no call":            {"        failed: true", "        failed: true\n      - after: 4d", `156:9: a step makes one call: a callback or a report`},
 	"a step of two calls":          {"        times: 2", "        times: 2\n        report: {status: enabled, event: enrolled}", `150:9: a step makes one call: a callback or a report`},
 	"a step before the one above":  {"      - after: 3d\n        callback: {mode: off", "      - after: 3m\n        callback: {mode: off", `153:9: the step above this one comes later`},

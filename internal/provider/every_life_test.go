@@ -11,6 +11,7 @@ import (
 	"mooring/internal/gate"
 	"mooring/internal/provider"
 	"mooring/internal/wire"
+	"mooring/providers"
 )
 
 // fits holds a value against a published schema.
@@ -110,5 +111,19 @@ func (s suite) scenarios(t *testing.T, p *provider.Provider) {
 	}
 	if path := p.CallbackPath(merchant.ID, "x"); (path != "") != (p.Callback != nil) {
 		t.Errorf("the callback goes to %q", path)
+	}
+}
+
+// TestTheProgramsOwnProvidersPlayEveryScenario: an operator's file may do with
+// the happy one, ours may not.
+func TestTheProgramsOwnProvidersPlayEveryScenario(t *testing.T) {
+	c, err := provider.Load(providers.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.All() {
+		if len(p.Scenarios) != 7 {
+			t.Errorf("%s plays only %v", p.Slug, slices.Sorted(maps.Keys(p.Scenarios)))
+		}
 	}
 }
