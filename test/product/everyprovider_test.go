@@ -222,8 +222,7 @@ func (l *life) send(c completion, body []byte, status int) drive.Answer {
 // completion makes the documented callback of a provider that has one, and
 // else the report that ends its happy scenario.
 func (l *life) completion(signup map[string]any) completion {
-	signups := l.progress().Signups
-	id := signups[len(signups)-1].ID
+	id := l.newest()
 	minted := decode[struct {
 		Token    string `json:"callback_token"`
 		Callback string `json:"callback_url"`
@@ -247,22 +246,9 @@ func (l *life) completion(signup map[string]any) completion {
 	l.keepSecrets(l.configuration(), l.mapped(first, signup))
 	return completion{
 		token: minted.Token, target: pathOf(minted.Callback), status: l.Operations["callback"].Success,
-		body: filled(first, id, signup), other: l.otherCallback(first),
+		body: filled(first, id, signup), other: l.variant(first, 9),
 		configuration: value(l.t, text(seen(l.configuration(), l.mapped(first, signup), never))).(map[string]any),
 	}
-}
-
-// otherCallback is a body that points the connection elsewhere.
-func (l *life) otherCallback(first map[string]any) []byte {
-	other := maps.Clone(first)
-	properties := l.Versions[fmt.Sprint(l.Schema)].Callback["properties"].(map[string]any)
-	for name, member := range other {
-		schema := properties[name].(map[string]any)
-		if s, ok := member.(string); ok && shows(schema) == open && schema["format"] == nil {
-			other[name] = s + "9"
-		}
-	}
-	return text(other)
 }
 
 // mapped is what the file makes of a callback's body: renamed members, and

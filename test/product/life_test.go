@@ -21,6 +21,15 @@ func (l *life) wrongUses(signup map[string]any) {
 			l.call("callback", http.MethodPost, target, []byte(`{"status":"failed","event":"x"}`), http.StatusNotFound)
 		}
 	}
+	for what, target := range map[string]string{
+		"another account": l.base("T11223352") + "/" + l.newest(), "the connection": l.base(l.account), "the view": "/v1/accounts/" + l.account + "/connections/" + l.Slug,
+	} {
+		method := map[bool]string{true: http.MethodPost, false: http.MethodGet}[what == "another account"]
+		answer, err := l.client.Do(method, target, bearer(l.tokens["callback"]), []byte(`{}`))
+		if err != nil || answer.Status < 401 || answer.Status > 404 {
+			l.t.Errorf("a callback token opens %s: %d %s, %v", what, answer.Status, answer.Body, err)
+		}
+	}
 	switch {
 	case l.many():
 		l.anotherKey(signup)
@@ -47,15 +56,19 @@ func (l *life) anotherKey(signup map[string]any) {
 	l.call("merchant", l.method(), l.base(l.account), l.wrapped(other), http.StatusOK)
 	l.demand("status beside another signup", "enabled", l.read()["status"])
 	c := l.completion(other)
-	signups := l.progress().Signups
-	id := signups[len(signups)-1].ID
-	target := "/v1/accounts/" + l.account + "/connections/" + l.Slug + "/signups/" + id + "/events"
+	target := "/v1/accounts/" + l.account + "/connections/" + l.Slug + "/signups/" + l.newest() + "/events"
 	l.tokens["callback"] = c.token
 	l.call("callback", http.MethodPost, target, []byte(`{"status":"declined","event":"application_declined","code":"rejected_by_provider"}`), http.StatusOK)
 	l.demand("status beside a declined signup", "enabled", l.read()["status"])
-	signups = l.progress().Signups
+	signups := l.progress().Signups
 	l.demand("the declined signup", "declined", signups[len(signups)-1].Status)
 	l.demand("the one before it", "enabled", signups[len(signups)-2].Status)
+}
+
+// newest is the id of the newest signup.
+func (l *life) newest() string {
+	signups := l.progress().Signups
+	return signups[len(signups)-1].ID
 }
 
 // sync asks the simulated provider, which has nothing to add.
