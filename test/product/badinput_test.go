@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ func TestEveryProviderRefusesWhatIsWrong(t *testing.T) {
 			if d.Callback != nil {
 				b.callbacks()
 			}
+			b.reports()
 			total += b.sent
 		})
 	}
@@ -95,6 +97,43 @@ func (b *badInput) callbacks() {
 	for what, wrong := range brokenTexts(c.body, 256<<10) {
 		b.send(what, http.MethodPost, c.target, header, wrong.body, wrong.status)
 	}
+	b.demand("the connection", before, b.read())
+}
+
+// reports sends wrong events about the newest signup, with a configuration
+// where the provider has one.
+func (b *badInput) reports() {
+	before, kept := b.read(), b.inbox()
+	var signup map[string]any
+	if b.request() != nil {
+		signup = b.Examples.Valid[0].Signup
+	}
+	c := b.completion(signup)
+	target := "/v1/accounts/" + b.account + "/connections/" + b.Slug + "/signups/" + b.newest() + "/events"
+	refuse := func(what, at string, body map[string]any) {
+		b.refuse(what, rooted(at), http.MethodPost, target, bearer(c.token), text(body))
+		kept["refused"]++
+	}
+	report := func(name string, value any) map[string]any {
+		r := map[string]any{"status": "enabled", "event": "opened"}
+		r[name] = value
+		return r
+	}
+	refuse("no event", "/event", map[string]any{"status": "enabled"})
+	for name, values := range map[string][]any{
+		"status": {"on", nil}, "event": {"", strings.Repeat("x", 129), 7}, "description": {strings.Repeat("x", 1025)}, "metadata": {"text"},
+		"code": {"because"}, "provider_code": {strings.Repeat("x", 129)}, "external_id": {"", 5}, "occurred_at": {"yesterday", "2999-01-01T00:00:00Z"},
+	} {
+		for _, value := range values {
+			refuse(fmt.Sprintf("%s is %.20v", name, value), "/"+name, report(name, value))
+		}
+	}
+	for _, m := range mutations(b.configuration(), any(c.configuration)) {
+		if !m.strict && c.configuration != nil {
+			refuse(m.what, "/configuration"+m.place, report("configuration", m.value))
+		}
+	}
+	b.demand("the inbox", kept, b.inbox())
 	b.demand("the connection", before, b.read())
 }
 
