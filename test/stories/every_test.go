@@ -124,13 +124,24 @@ var rules = map[string]rule{
 	"write has a limit":                   {operation.writes, largeBody},
 	"body needs a media type":             {operation.takesJSON, typelessBody},
 	"body is checked":                     {func(o operation) bool { return o.takesJSON() && !o.isCallback() }, wrongBody},
-	"write happens once under a key":      {operation.takesKey, sameKey},
+	"write happens once under a key":      {func(o operation) bool { return o.takesKey() && !o.needsMore() }, sameKey},
 }
 
 // isCallback says whether callback tokens are let in, which speak of one signup:
 // callbacks have stories of their own.
 func (o operation) isCallback() bool {
 	return slices.ContainsFunc(o.Security, func(s map[string][]string) bool { return s["callback"] != nil })
+}
+
+// needsMore says whether a request can't succeed without something that was
+// made before: such operations have stories of their own.
+func (o operation) needsMore() bool {
+	for _, name := range []string{"{signup_id}", "{callback_id}", "{callback_reference}", "{recipient}"} {
+		if strings.Contains(o.Path, name) {
+			return true
+		}
+	}
+	return strings.HasSuffix(o.Path, "/credentials")
 }
 
 func (o operation) writes() bool       { return o.Method != http.MethodGet }
