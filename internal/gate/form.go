@@ -19,7 +19,7 @@ func readForm(body []byte) (map[string]any, []fault.Problem) {
 	if len(values) > MaxMembers {
 		return nil, []fault.Problem{bodyProblem(nil, "OBJECT_PROPERTIES_MAXIMUM", "must have at most 256 parameters", "256")}
 	}
-	r := reader{}
+	r := reader{maxString: MaxStringBytes}
 	tree := make(map[string]any, len(values))
 	for name, list := range values {
 		r.path = []string{strings.ToValidUTF8(name, "?")}

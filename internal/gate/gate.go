@@ -62,6 +62,7 @@ const (
 	MaxDepth        = 16
 	MaxMembers      = 256
 	MaxStringBytes  = 8 << 10
+	MaxRawString    = 64 << 10 // in a body that is handed over raw, which may hold certificates
 )
 
 // Config is all that a gate needs.

@@ -212,24 +212,33 @@ func (x *exchange) parse(raw []byte) error {
 		return nil
 	}
 	var err error
-	x.call.Body, err = readBodyAs(x.plan.bodies[x.call.MediaType], x.call.MediaType, raw, x.call.Strict)
+	form := x.call.MediaType == typeForm
+	read := readJSON
+	if form {
+		read = readForm
+	}
+	tree, problems := read(raw)
+	if tree == nil {
+		return refused(problems)
+	}
+	body := parsed{raw: raw, tree: tree, problems: problems, changed: form}
+	x.call.Body, err = body.as(x.plan.bodies[x.call.MediaType], x.call.Strict)
 	return err
 }
 
-// readBodyAs parses, validates and trims a body. Without a schema there is
-// nothing that it could say; it must be well-formed all the same.
-func readBodyAs(schema *Schema, mediaType string, raw []byte, strict bool) ([]byte, error) {
-	var tree map[string]any
-	var problems []fault.Problem
-	if mediaType == typeForm {
-		tree, problems = readForm(raw)
-	} else {
-		tree, problems = readJSON(raw)
-	}
-	if tree == nil {
-		return nil, refused(problems)
-	}
-	trim := trimmer{changed: mediaType == typeForm}
+// parsed is a body that is text no more.
+type parsed struct {
+	raw      []byte
+	tree     map[string]any
+	problems []fault.Problem
+	changed  bool // the tree is not what raw says
+}
+
+// as validates and trims a body. Without a schema there is nothing that it
+// could say; it must be well-formed all the same.
+func (b parsed) as(schema *Schema, strict bool) ([]byte, error) {
+	tree, problems := b.tree, b.problems
+	trim := trimmer{changed: b.changed}
 	if schema == nil { // the operation takes no body, and what came is ignored
 		trim.trim(nothing, tree)
 	} else {
@@ -244,7 +253,7 @@ func readBodyAs(schema *Schema, mediaType string, raw []byte, strict bool) ([]by
 		return nil, refused(problems)
 	}
 	if !trim.changed {
-		return raw, nil
+		return b.raw, nil
 	}
 	return encodeTree(nil, tree)
 }

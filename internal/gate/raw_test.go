@@ -86,7 +86,7 @@ func TestAReaderReadsAsARequestIsRead(t *testing.T) {
 	for _, body := range []string{
 		goodEvent, `{"status":"pending","event":"e","colour":"red","id":"mine"}`, `{"status":"x","event":""}`, `{`, `[]`, `{} {}`,
 		`{"status":"pending","Status":"enabled","event":"e"}`, `{"event":"e","event":"f","status":"pending"}`, "{\"event\":\"\xff\"}",
-		`{"status":"pending","event":"e","metadata":{"a":"` + strings.Repeat("x", 17<<10) + `"}}`, `{"status":"pending","event":"` + "\\u0000" + `"}`,
+		`{"status":"pending","event":"e","metadata":{"a":"` + strings.Repeat("x", 8<<10) + `","b":"` + strings.Repeat("x", 8<<10) + `"}}`, `{"status":"pending","event":"` + "\\u0000" + `"}`,
 	} {
 		for _, strict := range []bool{false, true} {
 			var header []string
@@ -109,6 +109,12 @@ func TestAReaderReadsAsARequestIsRead(t *testing.T) {
 				}
 				same(t, found, got.problems(t))
 			}
+		}
+	}
+	for size, good := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
+		body := `{"status":"pending","event":"e","unknown":"` + strings.Repeat("x", size) + `"}`
+		if _, err := reader.Read([]byte(body), false); (err == nil) != good {
+			t.Errorf("a string of %d bytes: %v", size, err)
 		}
 	}
 	if _, err := small(t).Reader("#/components/schemas/None"); err == nil {

@@ -31,6 +31,11 @@ var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 // object, unique member names, valid UTF-8 without lone surrogates, no NUL,
 // numbers that a float64 can hold, and the limits of this package.
 func readJSON(body []byte) (map[string]any, []fault.Problem) {
+	return readJSONWith(body, MaxStringBytes)
+}
+
+// readJSONWith is readJSON with another limit of strings.
+func readJSONWith(body []byte, maxString int) (map[string]any, []fault.Problem) {
 	dec := decoders.Get().(*jsontext.Decoder)
 	dec.Reset(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	defer func() {
@@ -38,7 +43,7 @@ func readJSON(body []byte) (map[string]any, []fault.Problem) {
 		decoders.Put(dec)
 	}()
 
-	r := reader{dec: dec}
+	r := reader{dec: dec, maxString: maxString}
 	tree := r.top()
 	if r.broken {
 		return nil, r.problems
@@ -51,6 +56,8 @@ type reader struct {
 	path     []string
 	problems []fault.Problem
 	broken   bool // nothing after this point can be read
+
+	maxString int // bytes
 }
 
 func (r *reader) top() map[string]any {
@@ -183,8 +190,8 @@ func (r *reader) name(object map[string]any, name string) {
 }
 
 func (r *reader) text(s string) string {
-	if len(s) > MaxStringBytes {
-		r.add("MAX_LENGTH", fmt.Sprintf("must have at most %d bytes", MaxStringBytes), strconv.Itoa(MaxStringBytes))
+	if len(s) > r.maxString {
+		r.add("MAX_LENGTH", fmt.Sprintf("must have at most %d bytes", r.maxString), strconv.Itoa(r.maxString))
 	}
 	if strings.IndexByte(s, 0) >= 0 {
 		r.add("NUL_CHARACTER", "must not contain the NUL character")

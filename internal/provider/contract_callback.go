@@ -99,12 +99,12 @@ func (p *Provider) callbackSchemas() map[string]any {
 	if configuration := p.file.current().Configuration; configuration != nil {
 		event["allOf"] = append(event["allOf"].([]any), map[string]any{
 			"type":       "object",
-			"properties": map[string]any{"configuration": configuration},
+			"properties": map[string]any{"configuration": asked(configuration)},
 		})
 	}
 	all := map[string]any{p.file.Prefix + "CallbackEvent": event}
 	if p.Callback != nil {
-		all[p.file.Prefix+"Callback"] = p.file.current().Callback
+		all[p.file.Prefix+"Callback"] = asked(p.file.current().Callback)
 	}
 	return all
 }
