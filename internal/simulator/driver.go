@@ -23,10 +23,10 @@ const (
 	MaxAhead   = 50 * 366 * 24 * time.Hour // of real time, in all moves
 	moveTime   = 10 * time.Second          // after which no further step is begun
 
-	stepTime = 10 * time.Second      // for one call of a step
-	lease    = moveTime + 2*stepTime // of a clock: longer than any move
-	patience = 5 * time.Second       // for a clock that somebody else moves
-	tries    = 5                     // of a step that the service can't take
+	stepTime = 4 * time.Second // for all calls of a step
+	lease    = 5 * time.Second // of a clock, renewed before each step; longer than a step
+	patience = 8 * time.Second // for a clock that somebody else moves
+	tries    = 5               // of a step that the service can't take
 )
 
 // Config is what a driver works with. All fields are needed.

@@ -128,7 +128,7 @@ func (h *Hold) moveTo(ctx context.Context, until time.Time, ahead time.Duration)
 // stays is written: that is refused when somebody else has taken the clock.
 func (h *Hold) ahead(ctx context.Context, by time.Duration) error {
 	by = max(by, h.account.Ahead)
-	if err := h.driver.Store.MoveClock(ctx, h.account.ID, h.fence, by); err != nil {
+	if err := h.driver.Store.MoveClock(ctx, h.account.ID, h.fence, by, h.driver.Now().Add(lease)); err != nil {
 		if fault.From(err).Kind == fault.Conflict {
 			return busy()
 		}

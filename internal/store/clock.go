@@ -13,7 +13,7 @@ var (
 		WHERE id = $1 AND (clock_lease IS NULL OR clock_lease <= $2)
 		RETURNING ` + accountColumns + `, clock_fence`)
 
-	clockMoved = writes(`UPDATE account SET ahead = CASE WHEN ahead < $3 THEN $3 ELSE ahead END
+	clockMoved = writes(`UPDATE account SET ahead = CASE WHEN ahead < $3 THEN $3 ELSE ahead END, clock_lease = $4
 		WHERE id = $1 AND clock_fence = $2`)
 
 	// Letting go ends the fence too.
@@ -53,10 +53,11 @@ func (s *Store) LockClock(ctx context.Context, id account.ID, now time.Time, lea
 	return locked, fence, nil
 }
 
-// MoveClock moves a locked clock ahead; it never goes back, and may stay. It is
+// MoveClock moves a locked clock ahead, and holds it until another time; it
+// never goes back, and may stay. It is
 // refused with Conflict when the fence is an old one.
-func (s *Store) MoveClock(ctx context.Context, id account.ID, fence int64, ahead time.Duration) error {
-	return s.holdClock(ctx, clockMoved, string(id), fence, ahead.Microseconds())
+func (s *Store) MoveClock(ctx context.Context, id account.ID, fence int64, ahead time.Duration, until time.Time) error {
+	return s.holdClock(ctx, clockMoved, string(id), fence, ahead.Microseconds(), micros(until))
 }
 
 // UnlockClock lets go of a locked clock. It is refused with Conflict when the

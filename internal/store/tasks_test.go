@@ -160,7 +160,7 @@ func testSteps(t *testing.T, d door) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.MoveClock(ctx, merchantID, fence, time.Hour); err != nil {
+	if err := s.MoveClock(ctx, merchantID, fence, time.Hour, noon.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	wantDue(noon.Add(-time.Microsecond))
@@ -201,7 +201,7 @@ func testClock(t *testing.T, d door) {
 	_, _, err = s.LockClock(ctx, merchantID, noon.Add(time.Minute-time.Microsecond), time.Minute)
 	wantKind(t, err, fault.Conflict)
 	for _, to := range []time.Duration{time.Hour, time.Hour, time.Minute} {
-		if err := s.MoveClock(ctx, merchantID, fence, to); err != nil {
+		if err := s.MoveClock(ctx, merchantID, fence, to, noon.Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -213,12 +213,12 @@ func testClock(t *testing.T, d door) {
 	if err != nil || newer <= fence || a.Ahead != time.Hour {
 		t.Fatalf("locked %+v with %d, %v", a, newer, err)
 	}
-	wantKind(t, s.MoveClock(ctx, merchantID, fence, 2*time.Hour), fault.Conflict)
+	wantKind(t, s.MoveClock(ctx, merchantID, fence, 2*time.Hour, noon.Add(time.Minute)), fault.Conflict)
 	wantKind(t, s.UnlockClock(ctx, merchantID, fence), fault.Conflict)
 	if err := s.UnlockClock(ctx, merchantID, newer); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, s.MoveClock(ctx, merchantID, newer, 2*time.Hour), fault.Conflict)
+	wantKind(t, s.MoveClock(ctx, merchantID, newer, 2*time.Hour, noon.Add(time.Minute)), fault.Conflict)
 	if _, _, err := s.LockClock(ctx, merchantID, noon, time.Minute); err != nil {
 		t.Errorf("an unlocked clock: %v", err)
 	}
