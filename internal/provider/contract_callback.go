@@ -82,8 +82,9 @@ const callbackText = "The call is kept, sealed, before it is looked at. The same
 
 func (p *Provider) callbackExamples() map[string]any {
 	all := map[string]any{}
+	filled := Signed{ID: sampleSignup}
 	for i, e := range p.file.Examples.Callback.Valid {
-		all[fmt.Sprintf("example_%d", i+1)] = map[string]any{"summary": e.Summary, "value": e.Body}
+		all[fmt.Sprintf("example_%d", i+1)] = map[string]any{"summary": e.Summary, "value": filled.fill(e.Body, nil)}
 	}
 	return all
 }

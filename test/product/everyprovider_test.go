@@ -118,9 +118,8 @@ func (l *life) signUp() map[string]any {
 	return last
 }
 
-// never drops what no answer shows; elsewhere also what only the own GET does.
-func never(rule int) bool     { return rule == hidden }
-func elsewhere(rule int) bool { return rule == hidden || rule == own }
+// never drops what no answer shows.
+func never(rule int) bool { return rule == hidden }
 
 // shownSignup is the newest signup of an answer, without what the service adds.
 func (l *life) shownSignup(c map[string]any) any {
