@@ -71,9 +71,11 @@ var (
 	callByID = reads(`SELECT ` + callColumns + ` FROM callback
 		WHERE account = $1 AND provider = $2 AND id = $3`)
 
-	// One whose body is gone can't be judged any more.
+	// One whose body is gone can't be judged any more. It is asked for by its
+	// length, so that SQLite goes by the few that were not judged and not by the
+	// many that have a body.
 	callsUnjudged = reads(`SELECT ` + callColumns + ` FROM callback
-		WHERE state = 'received' AND received_at <= $1 AND body IS NOT NULL ORDER BY received_at, account, id LIMIT $2`)
+		WHERE state = 'received' AND received_at <= $1 AND length(body) > 0 ORDER BY received_at, account, id LIMIT $2`)
 
 	bodiesSwept = writes(`UPDATE callback SET body = NULL, data_key = NULL
 		WHERE (account, provider, id) IN (

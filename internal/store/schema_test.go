@@ -90,6 +90,8 @@ type shape struct {
 	Columns map[string]string // by "table.column": "null" or "not null"
 	Keys    []string          // "table (columns)" of each primary key
 	Unique  []string          // the same of each other unique index, with "where" when it is partial
+	Plain   []string          // the same of each index that is not unique
+	Foreign []string          // "table (columns) table (columns)" of each foreign key
 }
 
 func TestBothSchemasAreTheSame(t *testing.T) {
@@ -97,26 +99,37 @@ func TestBothSchemasAreTheSame(t *testing.T) {
 		`SELECT t.name || '.' || c.name, CASE WHEN c."notnull" OR c.pk THEN 'not null' ELSE 'null' END
 			FROM pragma_table_list AS t JOIN pragma_table_info(t.name) AS c
 			WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE 'goose_%'`,
-		`SELECT t.name, i.name, i.origin = 'pk', i.partial, c.name
+		`SELECT t.name, i.name, i.origin = 'pk', i."unique", i.partial, c.name
 			FROM pragma_table_list AS t JOIN pragma_index_list(t.name) AS i JOIN pragma_index_info(i.name) AS c
-			WHERE t.schema = 'main' AND i."unique" AND t.name NOT LIKE 'goose_%' ORDER BY 1, 2, c.seqno`)
+			WHERE t.schema = 'main' AND t.name NOT LIKE 'goose_%' ORDER BY 1, 2, c.seqno`,
+		`SELECT name || ' (' || group_concat(source, ', ') || ') ' || target || ' (' || group_concat(aim, ', ') || ')' FROM (
+			SELECT t.name, f.id, f."from" AS source, f."table" AS target, f."to" AS aim
+			FROM pragma_table_list AS t JOIN pragma_foreign_key_list(t.name) AS f
+			WHERE t.schema = 'main' ORDER BY t.name, f.id, f.seq) GROUP BY name, id, target`)
 	postgres := shapeOf(t, openStore(t, newPostgres(t)),
 		`SELECT table_name || '.' || column_name, CASE is_nullable WHEN 'YES' THEN 'null' ELSE 'not null' END
 			FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'goose_%'`,
-		`SELECT t.relname, x.relname, i.indisprimary, i.indpred IS NOT NULL, a.attname
+		`SELECT t.relname, x.relname, i.indisprimary, i.indisunique, i.indpred IS NOT NULL, a.attname
 			FROM pg_index AS i JOIN pg_class AS t ON t.oid = i.indrelid JOIN pg_class AS x ON x.oid = i.indexrelid
 			JOIN pg_namespace AS n ON n.oid = t.relnamespace
 			CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
 			JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = k.attnum
-			WHERE n.nspname = 'public' AND i.indisunique AND t.relname NOT LIKE 'goose_%' ORDER BY 1, 2, k.place`)
+			WHERE n.nspname = 'public' AND t.relname NOT LIKE 'goose_%' ORDER BY 1, 2, k.place`,
+		`SELECT t.relname || ' (' || string_agg(a.attname, ', ' ORDER BY k.place) || ') ' || r.relname || ' (' ||
+				string_agg(b.attname, ', ' ORDER BY k.place) || ')'
+			FROM pg_constraint AS c JOIN pg_class AS t ON t.oid = c.conrelid JOIN pg_class AS r ON r.oid = c.confrelid
+			CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k (source, aim, place)
+			JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.source
+			JOIN pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = k.aim
+			WHERE c.contype = 'f' GROUP BY c.oid, t.relname, r.relname`)
 	// SQLite keeps no index for a primary key that is the row id itself.
 	sqlite.Keys = append(sqlite.Keys, "epoch (id)")
 	slices.Sort(sqlite.Keys)
 	if diff := cmp.Diff(sqlite, postgres); diff != "" {
 		t.Errorf("the schemas differ (-sqlite +postgres):\n%s", diff)
 	}
-	if len(sqlite.Columns) < 50 {
-		t.Errorf("only %d columns were compared", len(sqlite.Columns))
+	if len(sqlite.Columns) < 120 || len(sqlite.Foreign) < 15 || len(sqlite.Plain) < 10 {
+		t.Errorf("only %d columns, %d foreign keys and %d indexes were compared", len(sqlite.Columns), len(sqlite.Foreign), len(sqlite.Plain))
 	}
 	for _, key := range sqlite.Keys {
 		table, columns, _ := strings.Cut(key, " ")
@@ -126,7 +139,7 @@ func TestBothSchemasAreTheSame(t *testing.T) {
 	}
 }
 
-func shapeOf(t *testing.T, s *Store, columns, indexes string) shape {
+func shapeOf(t *testing.T, s *Store, columns, indexes, foreign string) shape {
 	t.Helper()
 	got := shape{Columns: map[string]string{}}
 	rows, err := s.write.db.QueryContext(context.Background(), columns)
@@ -139,8 +152,8 @@ func shapeOf(t *testing.T, s *Store, columns, indexes string) shape {
 		t.Fatal(err)
 	}
 	type index struct {
-		table, name      string
-		primary, partial bool
+		table, name              string
+		primary, unique, partial bool
 	}
 	var order []index
 	parts := map[index][]string{}
@@ -150,7 +163,7 @@ func shapeOf(t *testing.T, s *Store, columns, indexes string) shape {
 			i      index
 			column string
 		)
-		err := r.Scan(&i.table, &i.name, &i.primary, &i.partial, &column)
+		err := r.Scan(&i.table, &i.name, &i.primary, &i.unique, &i.partial, &column)
 		if parts[i] == nil {
 			order = append(order, i)
 		}
@@ -161,17 +174,28 @@ func shapeOf(t *testing.T, s *Store, columns, indexes string) shape {
 	}
 	for _, i := range order {
 		text := i.table + " (" + strings.Join(parts[i], ", ") + ")"
+		if i.partial {
+			text += " where"
+		}
 		switch {
 		case i.primary:
 			got.Keys = append(got.Keys, text)
-		case i.partial:
-			got.Unique = append(got.Unique, text+" where")
-		default:
+		case i.unique:
 			got.Unique = append(got.Unique, text)
+		default:
+			got.Plain = append(got.Plain, text)
 		}
 	}
-	slices.Sort(got.Keys)
-	slices.Sort(got.Unique)
+	rows, err = s.write.db.QueryContext(context.Background(), foreign)
+	if err := each(rows, err, func(r row) error {
+		got.Foreign = append(got.Foreign, "")
+		return r.Scan(&got.Foreign[len(got.Foreign)-1])
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]string{got.Keys, got.Unique, got.Plain, got.Foreign} {
+		slices.Sort(list)
+	}
 	return got
 }
 

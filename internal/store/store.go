@@ -4,7 +4,10 @@
 // It promises that what it acknowledged is on disk; that a write happens
 // whole, with its idempotency record, or not at all; that writes to one
 // connection follow one another and none is lost; and that no account sees
-// another's rows. It must never decide a rule of the domain: decisions come in
+// another's rows. What was erased is overwritten in the file of SQLite, whose
+// log is cut as soon as no reader needs an older state of it; PostgreSQL keeps
+// it, out of reach of queries, until it vacuums and its log is recycled. It
+// must never decide a rule of the domain: decisions come in
 // as pure functions and may be run more than once. No SQL of it reads a clock.
 package store
 
