@@ -42,6 +42,8 @@ type app struct {
 	Clock      clockCommand      `cmd:"" help:"Show the clock of a test account, or move it ahead."`
 	Simulate   simulateCommand   `cmd:"" help:"Let the simulated provider of a test account play another scenario."`
 	Inbox      inboxCommand      `cmd:"" help:"List, show and replay what providers called back about."`
+	Batch      batchCommand      `cmd:"" help:"Move signups in files, for providers that take files."`
+	Drift      driftCommand      `cmd:"" help:"List enabled connections that their provider sees otherwise."`
 	Erase      eraseCommand      `cmd:"" help:"Erase the person behind a signup."`
 	Keys       keysCommand       `cmd:"" help:"Rotate the key file, or verify it."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`

@@ -1,0 +1,88 @@
+package product
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mooring/test/drive"
+)
+
+// TestSignupsTravelInFiles writes a file of two signups from the command line,
+// reads its answers, and reads them again.
+func TestSignupsTravelInFiles(t *testing.T) {
+	dir, platform, _ := initialised(t)
+	address := freeAddress(t)
+	s, err := drive.Serve(context.Background(), binary, "http://"+address,
+		"serve", "--data", dir, "--listen", address, "--public-url", "http://"+address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Kill)
+	client := drive.NewClient(s.BaseURL)
+	token, err := client.Token(platform)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := fmt.Sprintf("/v1/accounts/%s/management/settings/connections/mastercard-3ds", platform.Account)
+	for _, store := range []string{"=1+1", "plain"} {
+		body := fmt.Sprintf(`{"signup":{"case_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","store_id":%q}}`, store)
+		if answer, err := client.Do(http.MethodPost, path, bearer(token), []byte(body)); err != nil || answer.Status != http.StatusOK {
+			t.Fatal(err, string(answer.Body))
+		}
+	}
+	run := func(code int, args ...string) string {
+		t.Helper()
+		c := exec.Command(binary, append([]string{"batch"}, args...)...)
+		c.Args = append(c.Args, "--connection", "mastercard-3ds", "--url", s.BaseURL, "--client", platform.ID)
+		c.Env = append(os.Environ(), "MOORING_CLIENT_SECRET="+platform.Secret)
+		out, _ := c.CombinedOutput()
+		if got := c.ProcessState.ExitCode(); got != code {
+			t.Fatalf("%v exits with %d, want %d\n%s\n%s", args, got, code, out, s.Log())
+		}
+		return string(out)
+	}
+
+	file, answers := filepath.Join(t.TempDir(), "signups.csv"), filepath.Join(t.TempDir(), "answers.csv")
+	run(0, "write", file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(rows) != 3 || rows[0] != "REFERENCE;MERCHANT;CASE;STORE" || !strings.HasSuffix(rows[1], ";'=1+1") || !strings.HasSuffix(rows[2], ";plain") {
+		t.Fatalf("the file is\n%s", text)
+	}
+	run(1, "write", file) // it is there already
+
+	first, _, _ := strings.Cut(rows[1], ";")
+	second, _, _ := strings.Cut(rows[2], ";")
+	answer := "REFERENCE;RESULT;CODE\r\n" + first + ";ENROLLED;\r\n" + second + ";NONSENSE;\r\n01990f29-1a00-7d15-a0c2-5e2d7b9f1c01;ENROLLED;\r\n"
+	if err := os.WriteFile(answers, []byte(answer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := run(1, "read", answers); !strings.Contains(out, "applied 1, duplicate 0, stale 0, refused 2") {
+		t.Error(out)
+	}
+	if out := run(1, "read", answers); !strings.Contains(out, "applied 0, duplicate 1, stale 0, refused 2") {
+		t.Error(out)
+	}
+	got, err := client.Do(http.MethodGet, path, bearer(token), nil)
+	if err != nil || decode[struct{ Status string }](t, got).Status != "enabled" {
+		t.Error(err, string(got.Body))
+	}
+	if n := strings.Count(string(got.Body), `"enrolled"`); n != 1 {
+		t.Errorf("the answer was recorded %d times: %s", n, got.Body)
+	}
+
+	again := filepath.Join(t.TempDir(), "again.csv")
+	run(0, "write", again)
+	if text, err := os.ReadFile(again); err != nil || strings.Contains(string(text), first) || !strings.Contains(string(text), second) {
+		t.Errorf("what was answered waits on, or what was not does not:\n%s%v", text, err)
+	}
+}
