@@ -42,7 +42,7 @@ func TestAnyEditOfAFileIsLoadedOrRefused(t *testing.T) {
 			return
 		}
 		for _, p := range c.All() {
-			_ = p.SignupKey(p.Example())
+			lives(t, p)
 		}
 		_ = provider.Canonical(c.Contract())
 	})

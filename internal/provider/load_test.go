@@ -204,6 +204,24 @@ func TestEveryProblemOfEveryFileIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// lives lets a provider that was loaded do all that it can.
+func lives(t interface{ Errorf(string, ...any) }, p *provider.Provider) {
+	kept, parts := p.SplitSignup(p.Example())
+	if p.SignupKey(kept) != p.SignupKey(p.Example()) {
+		t.Errorf("%s lost its key", kept)
+	}
+	p.Disclose(p.Anonymous(kept), parts)
+	p.Play(p.Example())
+	p.CallbackPath("T11223351", "x")
+	for _, scenario := range p.Scenarios {
+		for _, step := range scenario.Steps {
+			body := provider.Fill(step.Callback, provider.Signed{ID: "x", Data: kept})
+			configured, parts := p.SplitConfiguration(p.Configure(body, kept))
+			p.Disclose(configured, parts)
+		}
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(acmeText(f)))
 	names, err := fs.Glob(providers.FS, "*.yaml")
@@ -233,7 +251,7 @@ func FuzzLoad(f *testing.F) {
 		if !ok {
 			t.Fatal("a file was loaded and its provider is missing")
 		}
-		_ = p.SignupKey(p.Example())
+		lives(t, p)
 		if !bytes.Equal(provider.Canonical(c.Contract()), provider.Canonical(c.Contract())) {
 			t.Error("one catalogue makes two contracts")
 		}
