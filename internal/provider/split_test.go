@@ -348,6 +348,10 @@ func TestOnlyWhatTheFileShowsIsRevealed(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
+	hidden := provider.Part{Pointer: "/keys/0/key", Value: secret.NewPlain(`"h"`)}
+	if got := string(p.Disclose([]byte(kept), []provider.Part{hidden, part("/keys/1/key", `"k"`)})); strings.Contains(got, `"h"`) {
+		t.Errorf("a part that is not shown beside one that is: %s", got)
+	}
 	if got := string(p.Disclose([]byte(`[`), []provider.Part{part("/keys/0/key", `"k"`)})); got != `[` {
 		t.Errorf("what is no configuration: %s", got)
 	}
