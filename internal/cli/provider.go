@@ -98,12 +98,10 @@ func printChecked(w io.Writer, s provider.Summary, others int) {
 	fmt.Fprintf(w, "%s: good\n", s.File)
 	fmt.Fprintf(w, "  %s (%s), version %d: %s, %s, %s\n", s.Title, s.Slug, s.Version,
 		counted(len(s.Operations), "operation"), counted(len(s.Events), "event"), counted(len(s.Scenarios), "scenario"))
-	examples := counted(s.Examples.Accepted, "signup") + " that must be accepted and " + fmt.Sprint(s.Examples.Refused) + " that must not"
-	if s.Callback {
-		examples += ", " + counted(s.Examples.AcceptedCallback, "callback") + " and " + fmt.Sprint(s.Examples.RefusedCallback)
-	}
-	fmt.Fprintf(w, "  checked: its format; %s; %s;\n  its events, reasons and scenarios; its names beside %s; the API with it\n",
-		counted(len(s.Versions), "version")+" of its schemas", examples, counted(others, "other provider"))
+	fmt.Fprintf(w, "  checked: its format, %s of its schemas, its events, reasons and scenarios,\n", counted(len(s.Versions), "version"))
+	fmt.Fprintf(w, "  %s that must be accepted and %d that must be refused,\n",
+		counted(s.Examples.Accepted+s.Examples.AcceptedCallback, "example"), s.Examples.Refused+s.Examples.RefusedCallback)
+	fmt.Fprintf(w, "  its names beside %s, and the API with it\n", counted(others, "other provider"))
 }
 
 func counted(n int, what string) string {

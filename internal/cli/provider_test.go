@@ -64,7 +64,7 @@ func TestAGoodProviderFileIsToldWhatWasChecked(t *testing.T) {
 		if code != exitDone || errs != "" {
 			t.Errorf("%s: exit %d, %s", name, code, errs)
 		}
-		for _, part := range []string{path + ": good", "Jetty (jetty), version 1", "1 signup that must be accepted and 3 that must not"} {
+		for _, part := range []string{path + ": good", "Jetty (jetty), version 1", "1 example that must be accepted and 3 that must be refused"} {
 			if !strings.Contains(out, part) {
 				t.Errorf("%s: %q is not in\n%s", name, part, out)
 			}
