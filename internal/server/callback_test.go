@@ -556,4 +556,3 @@ func TestWithoutItsBodyACallIsNotJudgedAgain(t *testing.T) {
 		}
 	})
 }
-
