@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -222,20 +223,28 @@ func lives(t interface{ Errorf(string, ...any) }, p *provider.Provider) {
 	}
 }
 
+// smallest is the name of the shortest provider file.
+func smallest(t testing.TB) string {
+	t.Helper()
+	files, err := fs.ReadDir(providers.FS, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.MinFunc(files, func(a, b fs.DirEntry) int {
+		x, _ := a.Info()
+		y, _ := b.Info()
+		return int(x.Size() - y.Size())
+	}).Name()
+}
+
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(acmeText(f)))
-	names, err := fs.Glob(providers.FS, "*.yaml")
+	// One real file, the smallest: each run checks everything again.
+	text, err := fs.ReadFile(providers.FS, smallest(f))
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, name := range names {
-		text, err := fs.ReadFile(providers.FS, name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		slug := strings.TrimSuffix(name, ".yaml")
-		f.Add(bytes.Replace(text, []byte("slug: "+slug), []byte("slug: acme"), 1))
-	}
+	f.Add(regexp.MustCompile(`^slug: .*`).ReplaceAll(text, []byte("slug: acme")))
 	placed := regexp.MustCompile(`^acme\.yaml:[0-9]+:[0-9]+: .`)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := provider.Load(files("acme.yaml", string(text)))
