@@ -35,19 +35,20 @@ type Stdio struct {
 type app struct {
 	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the version."`
 
-	Dev        devCommand        `cmd:"" help:"Run everything in one process with test accounts, nothing to set up."`
-	Serve      serveCommand      `cmd:"" help:"Run the service on a real database."`
-	Init       initCommand       `cmd:"" help:"Make a new database with its platform accounts and first clients."`
-	Provider   providerCommand   `cmd:"" help:"Check, list and show providers."`
-	Clock      clockCommand      `cmd:"" help:"Show the clock of a test account, or move it ahead."`
-	Simulate   simulateCommand   `cmd:"" help:"Let the simulated provider of a test account play another scenario."`
-	Inbox      inboxCommand      `cmd:"" help:"List, show and replay what providers called back about."`
-	Batch      batchCommand      `cmd:"" help:"Move signups in files, for providers that take files."`
-	Drift      driftCommand      `cmd:"" help:"List enabled connections that their provider sees otherwise."`
-	Erase      eraseCommand      `cmd:"" help:"Erase the person behind a signup."`
-	Keys       keysCommand       `cmd:"" help:"Rotate the key file, or verify it."`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
-	Completion completionCommand `cmd:"" help:"Print a script that completes commands and flags in a shell."`
+	Dev         devCommand         `cmd:"" help:"Run everything in one process with test accounts, nothing to set up."`
+	Serve       serveCommand       `cmd:"" help:"Run the service on a real database."`
+	Init        initCommand        `cmd:"" help:"Make a new database with its platform accounts and first clients."`
+	Provider    providerCommand    `cmd:"" help:"Check, list and show providers."`
+	Clock       clockCommand       `cmd:"" help:"Show the clock of a test account, or move it ahead."`
+	Simulate    simulateCommand    `cmd:"" help:"Let the simulated provider of a test account play another scenario."`
+	Inbox       inboxCommand       `cmd:"" help:"List, show and replay what providers called back about."`
+	Batch       batchCommand       `cmd:"" help:"Move signups in files, for providers that take files."`
+	Drift       driftCommand       `cmd:"" help:"List enabled connections that their provider sees otherwise."`
+	Erase       eraseCommand       `cmd:"" help:"Erase the person behind a signup."`
+	Keys        keysCommand        `cmd:"" help:"Rotate the key file, or verify it."`
+	Credentials credentialsCommand `cmd:"" help:"Release credentials, and see which end soon."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Completion  completionCommand  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 }
 
 const description = `Mooring keeps the connections between merchants and their payment providers.
