@@ -186,3 +186,33 @@ func TestAnotherScenarioReplacesWhatWasLeft(t *testing.T) {
 		}
 	})
 }
+
+// A node that stands still in the middle of a step loses the clock: another
+// plays the step again, in the same words, so that the service knows it, and
+// the first one moves nothing any more.
+func TestAStepThatIsPlayedAgainSaysTheSame(t *testing.T) {
+	onBothEngines(t, func(w *world) {
+		w.sign("acme", "declined")
+		w.sign("other", "declined")
+		w.stall = func() {
+			w.now = w.now.Add(time.Hour)
+			w.advance(w.driver(), 10*time.Hour)
+		}
+		err := w.driver().Hold(w.t.Context(), merchant, func(h *simulator.Hold) error {
+			move, err := h.Advance(w.t.Context(), 100*time.Hour)
+			if len(move.Fired) > 1 {
+				w.t.Errorf("%+v", move.Fired)
+			}
+			return err
+		})
+		if err != nil && fault.From(err).Kind != fault.Unavailable {
+			w.t.Error(err)
+		}
+		if len(w.heard) != 3 || w.heard[0].Body != w.heard[2].Body || w.heard[0].Path != w.heard[2].Path {
+			w.t.Errorf("%+v", w.heard)
+		}
+		if ahead := w.account().Ahead; ahead >= 100*time.Hour {
+			w.t.Errorf("the clock was moved by whoever had lost it: %s", ahead)
+		}
+	})
+}

@@ -37,7 +37,8 @@ type world struct {
 
 	mu      sync.Mutex
 	heard   []heard
-	answers []int // statuses of the next answers; 200 once they are used up
+	answers []int  // statuses of the next answers; 200 once they are used up
+	stall   func() // run once, in the middle of the next call
 }
 
 // heard is one call that the service got.
@@ -106,6 +107,10 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !strings.Contains(r.URL.Path, strings.Split(token, "/")[2]) {
 		w.t.Errorf("%s was called with the token %s", r.URL.Path, token)
+	}
+	if stall := w.stall; stall != nil {
+		w.stall = nil
+		stall()
 	}
 	at := w.account().Now(w.now)
 	w.mu.Lock()
