@@ -102,7 +102,7 @@ func enable(t *testing.T, s *drive.Server, token string) {
 	}
 	view := decode[struct{ Signups []struct{ ID string } }](t, answer)
 	for _, event := range []string{
-		`{"status":"failed","event":"closed"}`, // or it would not be configured again
+		`{"status":"failed","event":"closed","provider_code":"` + time.Now().Format(time.RFC3339Nano) + `"}`, // or it would not be configured again
 		`{"status":"enabled","event":"approved","configuration":{"payee_id":"p","token":` + token + `}}`,
 	} {
 		target := "/v1/accounts/" + s.SecondAccount + "/connections/payex/signups/" + view.Signups[0].ID + "/events"
