@@ -54,7 +54,7 @@ type Fired struct {
 	Signup   string // id
 	Scenario string
 	Event    string
-	Outcome  string // "applied", "stale" or "duplicate", "refused", or "lost"
+	Outcome  string // "applied", "stale" or "duplicate", "refused", "lost" or "overtaken"
 	Code     string // of a refusal
 }
 

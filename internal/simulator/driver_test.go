@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mooring/internal/connection"
 	"mooring/internal/fault"
 	"mooring/internal/simulator"
 	"mooring/internal/store"
@@ -213,6 +214,28 @@ func TestAStepThatIsPlayedAgainSaysTheSame(t *testing.T) {
 		}
 		if ahead := w.account().Ahead; ahead >= 100*time.Hour {
 			w.t.Errorf("the clock was moved by whoever had lost it: %s", ahead)
+		}
+	})
+}
+
+func TestNobodySaysOfADecidedSignupThatItIsOnItsWay(t *testing.T) {
+	onBothEngines(t, func(w *world) {
+		w.sign("acme", "happy")
+		_, err := w.store.Change(w.t.Context(), store.Change{
+			System: true, Account: merchant, Provider: "acme", Whole: true,
+			Decide: func(f store.Found) (store.Decision, error) {
+				_, err := connection.Append(f.Connection, connection.NewEvent{Status: connection.Enabled, Name: "enrolled", Signup: 1},
+					connection.Act{At: w.now, By: "test", NewID: freshID})
+				return store.Decision{Connection: f.Connection}, err
+			},
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		equal(w.t, outcomes(w.advance(w.driver(), 24*time.Hour)),
+			"2h0m0s acme signature_required overtaken", "24h0m0s acme credentials_received applied")
+		if len(w.heard) != 1 {
+			w.t.Errorf("%+v", w.heard)
 		}
 	})
 }

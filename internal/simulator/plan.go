@@ -23,7 +23,7 @@ type Planned struct {
 
 // planned says what a task will play; nil when the file has it no more.
 func (d *Driver) planned(ctx context.Context, task store.Task) (*Planned, error) {
-	p, signup, step, err := d.step(ctx, task)
+	p, signup, step, _, err := d.step(ctx, task)
 	if err != nil {
 		if fault.From(err).Kind == fault.Internal {
 			return nil, nil

@@ -20,15 +20,20 @@ import (
 func (h *Hold) play(ctx context.Context, task store.Task) ([]Fired, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
-	p, signup, step, err := h.driver.step(ctx, task)
+	p, signup, step, status, err := h.driver.step(ctx, task)
 	if err != nil {
 		return nil, h.settle(ctx, task, err)
 	}
 	as := Fired{
 		At: task.DueAt, Provider: p.Slug, Signup: signup.ID, Scenario: signup.Scenario, Event: eventOf(p, step, signup),
 	}
-	if step.Lost {
+	switch {
+	case step.Lost:
 		as.Outcome = "lost"
+	case status != connection.Pending && isProgress(step):
+		as.Outcome = "overtaken"
+	}
+	if as.Outcome != "" {
 		return []Fired{as}, h.settle(ctx, task, nil)
 	}
 	token, err := h.driver.Token(ctx, task.Account, p.Slug, signup.ID, h.driver.Now().Add(stepTime))
@@ -45,25 +50,40 @@ func (h *Hold) play(ctx context.Context, task store.Task) ([]Fired, error) {
 	return fired, h.settle(ctx, task, err)
 }
 
-// step finds what a task is to play.
-func (d *Driver) step(ctx context.Context, task store.Task) (*provider.Provider, connection.Signup, provider.Step, error) {
+// isProgress says whether a step reports that a signup is still on its way,
+// without a word of when. Nobody says so of one that was decided meanwhile.
+func isProgress(step provider.Step) bool {
+	var said struct {
+		Status     string
+		OccurredAt string `json:"occurred_at"`
+	}
+	_ = json.Unmarshal(step.Report, &said) // it was checked with its file; a callback has none
+	return said.Status == string(connection.Pending) && said.OccurredAt == ""
+}
+
+// step finds what a task is to play, and how its signup stands.
+func (d *Driver) step(ctx context.Context, task store.Task) (*provider.Provider, connection.Signup, provider.Step, connection.Status, error) {
+	none := func(err error) (*provider.Provider, connection.Signup, provider.Step, connection.Status, error) {
+		return nil, connection.Signup{}, provider.Step{}, "", err
+	}
 	p, ok := d.Provider(task.Provider)
 	if !ok {
-		return nil, connection.Signup{}, provider.Step{}, fmt.Errorf("there is no provider %s any more", task.Provider)
+		return none(fmt.Errorf("there is no provider %s any more", task.Provider))
 	}
 	c, err := d.Store.Connection(ctx, Platform, task.Account, task.Provider)
 	if err != nil {
-		return nil, connection.Signup{}, provider.Step{}, err
+		return none(err)
 	}
 	signup := c.Find(task.Signup)
 	if signup == nil {
-		return nil, connection.Signup{}, provider.Step{}, errors.New("there is no such signup")
+		return none(errors.New("there is no such signup"))
 	}
 	steps := scenarioOf(p, *signup).Steps
 	if task.Step < 0 || task.Step >= int64(len(steps)) {
-		return nil, connection.Signup{}, provider.Step{}, errors.New("the provider's file has no such step any more")
+		return none(errors.New("the provider's file has no such step any more"))
 	}
-	return p, *signup, steps[task.Step], nil
+	standing := connection.Standings(c, p.Signup.Many)[signup.Seq-1]
+	return p, *signup, steps[task.Step], standing.Status, nil
 }
 
 // call makes one call of a step, with a token that is good for its signup alone.
