@@ -7,8 +7,8 @@
 // another's rows. What was erased is overwritten in the file of SQLite, whose
 // log is cut as soon as no reader needs an older state of it; PostgreSQL keeps
 // it, out of reach of queries, until it vacuums and its log is recycled. It
-// must never decide a rule of the domain: decisions come in
-// as pure functions and may be run more than once. No SQL of it reads a clock.
+// must never decide a rule of the domain: decisions come in as pure functions
+// and may be run more than once. No SQL of it reads a clock.
 package store
 
 import (
