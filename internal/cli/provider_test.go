@@ -149,3 +149,15 @@ func lineWith(t *testing.T, text, word string) string {
 	t.Errorf("no line begins with %s in\n%s", word, text)
 	return ""
 }
+
+func TestServeRefusesToStartWithABadProviderFile(t *testing.T) {
+	own := t.TempDir()
+	path := jettyIn(t, own, strings.Replace(jetty, "title", "titel", 1))
+	code, _, errs := run(t, "serve", "--data", initData(t), "--listen", "127.0.0.1:0", "--public-url", "http://127.0.0.1:8080", "--providers", own)
+	if code != exitFailed || !strings.Contains(errs, path+":2:1: \"titel\" does not belong here") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if says := refusal(t, initData(t), "--providers", filepath.Join(own, "none")); !strings.Contains(says, "no such file or directory") {
+		t.Error(says)
+	}
+}
