@@ -24,7 +24,7 @@ import (
 
 const (
 	merchant account.ID = "P00000000"
-	slug                = "mastercard-3ds"
+	slug     string     = "mastercard-3ds"
 )
 
 // upstream is a gateway that answers what the test says.

@@ -175,7 +175,9 @@ func (r wireReport) check() error {
 		name, value string
 		most        int
 	}{
-		{"event", r.Event, maxEventLen}, {"description", description, maxDescription}, {"external_id", r.ExternalID, maxCode},
+		{"event", r.Event, maxEventLen},
+		{"description", description, maxDescription},
+		{"external_id", r.ExternalID, maxCode},
 		{"provider_code", r.ProviderCode, maxCode},
 	} {
 		if utf8.RuneCountInString(text.value) > text.most {
