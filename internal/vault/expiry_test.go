@@ -23,8 +23,13 @@ func TestAConnectionIsRemindedOncePerThresholdByItsOwnClock(t *testing.T) {
 			ahead time.Duration // of real time, in all
 			days  []string      // of the reminders so far
 		}{
-			{0, nil}, {9 * day, nil}, {11 * day, []string{"58"}}, {12 * day, []string{"58"}},
-			{41 * day, []string{"58", "28"}}, {64 * day, []string{"58", "28", "5"}}, {80 * day, []string{"58", "28", "5"}},
+			{0, nil},
+			{9 * day, nil},
+			{11 * day, []string{"58"}},
+			{12 * day, []string{"58"}},
+			{41 * day, []string{"58", "28"}},
+			{64 * day, []string{"58", "28", "5"}},
+			{80 * day, []string{"58", "28", "5"}},
 		} {
 			_, fence, err := w.store.LockClock(t.Context(), at.Account, now(), time.Minute)
 			if err != nil {
