@@ -161,7 +161,7 @@ func TestANameIsJudgedByAllItsAddresses(t *testing.T) {
 		z.answers["row-"+safe(row.prefix)+".example"] = []answer{{addresses: []string{address}}}
 		z.answers["mix-"+safe(row.prefix)+".example"] = []answer{{addresses: []string{"93.184.216.34", address}}}
 	}
-	c := outbound.NewWith(outbound.Config{MaxBody: 1}, z.resolver(t), nil, 2*time.Second, 2*time.Second)
+	c := outbound.NewWith(outbound.Config{MaxBody: 1}, z.resolver(t), nil, 10*time.Second, 10*time.Second)
 	for name := range z.answers {
 		t.Run(name, func(t *testing.T) {
 			_, err := get(t, c, "https://"+name+":444/")
@@ -218,7 +218,7 @@ func TestANameOfTheDatabaseIsRefusedUnderAnyOther(t *testing.T) {
 		"other.example": {{addresses: []string{"127.0.0.3"}}},
 	}}
 	cfg := outbound.Config{Allow: loopback, Never: []string{"db.example"}, MaxBody: 1}
-	c := outbound.NewWith(cfg, z.resolver(t), nil, 2*time.Second, 2*time.Second)
+	c := outbound.NewWith(cfg, z.resolver(t), nil, 10*time.Second, 10*time.Second)
 	for _, host := range []string{"db.example", "DB.example.", "other.example", "127.0.0.3"} {
 		u := &url.URL{Scheme: "http", Host: host + ":81"}
 		_, err := c.Do(context.Background(), http.MethodGet, u, nil, nil)
