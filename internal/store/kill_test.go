@@ -138,8 +138,8 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 	}
 }
 
-// killOne lets a process write, kills it a moment after its first
-// acknowledgement, and notes all that it acknowledged.
+// killOne lets a process write, kills it a moment after it acknowledged the
+// first of every kind, and notes all that it acknowledged.
 func killOne(t *testing.T, v victim, acknowledged map[string]bool) {
 	t.Helper()
 	text, err := json.Marshal(v)
@@ -159,9 +159,11 @@ func killOne(t *testing.T, v victim, acknowledged map[string]bool) {
 	var once sync.Once
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		once.Do(func() {
-			time.AfterFunc(time.Duration(20+rand.IntN(120))*time.Millisecond, func() { cmd.Process.Kill() })
-		})
+		if strings.HasSuffix(lines.Text(), completed) {
+			once.Do(func() {
+				time.AfterFunc(time.Duration(20+rand.IntN(120))*time.Millisecond, func() { cmd.Process.Kill() })
+			})
+		}
 		acknowledged[lines.Text()] = true
 	}
 	if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
