@@ -49,6 +49,11 @@ func Append(c *Connection, in NewEvent, act Act) (Event, error) {
 	if err := c.grow(size); err != nil {
 		return Event{}, err
 	}
+	return c.record(in, act), nil
+}
+
+// record adds an event, whatever the history holds already.
+func (c *Connection) record(in NewEvent, act Act) Event {
 	e := Event{
 		Seq: c.LastSeq + 1, ID: act.NewID(), Status: in.Status, Name: in.Name,
 		Description: in.Description, Metadata: in.Metadata,
@@ -59,7 +64,7 @@ func Append(c *Connection, in NewEvent, act Act) (Event, error) {
 	}
 	c.Events = append(c.Events, e)
 	c.fold(e, in.Rule)
-	return e, nil
+	return e
 }
 
 // grow counts what a sender adds to the history. A connection is read whole, so

@@ -182,6 +182,15 @@ func TestErasureLeavesTheHistoryAndTakesThePerson(t *testing.T) {
 	}
 }
 
+func TestAFullHistoryKeepsNobodyFromBeingErased(t *testing.T) {
+	d := &desk{now: start}
+	c := apply(t, nil, single, `{"n":1}`, d)
+	c.LastSeq, c.History = connection.MaxEvents, connection.MaxHistory
+	if done, err := connection.Erase(c, single, c.Signups[0].ID, d.act()); !done || err != nil || c.LastSeq != connection.MaxEvents+1 {
+		t.Errorf("%v, %v, %d events", done, err, c.LastSeq)
+	}
+}
+
 func TestSealedSignupsAreComparedByDigest(t *testing.T) {
 	d := &desk{now: start}
 	in := func(data, digest string) connection.Application {

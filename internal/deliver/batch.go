@@ -84,11 +84,11 @@ func (d *Deliverer) WriteBatch(ctx context.Context, world account.World, p *prov
 
 // row writes one signup.
 func (d *Deliverer) row(ctx context.Context, task store.Task, p *provider.Provider) ([]string, *OpenedRow, error) {
-	c, s, acc, err := d.standing(ctx, task, p)
+	s, acc, err := d.standing(ctx, task, p)
 	if err != nil {
 		return nil, nil, err
 	}
-	parts, err := d.asked(ctx, task, c, s, p.Batch.Columns)
+	parts, err := d.asked(ctx, task, p.Batch.Columns)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,11 +115,10 @@ func (d *Deliverer) row(ctx context.Context, task store.Task, p *provider.Provid
 }
 
 // asked opens what was sealed of a signup, when a column asks for it.
-func (d *Deliverer) asked(ctx context.Context, task store.Task, c *connection.Connection, s connection.Signup, columns []provider.Column) ([]provider.Part, error) {
-	parts, err := d.sealed(ctx, task, c, s, func(pointer string) bool {
+func (d *Deliverer) asked(ctx context.Context, task store.Task, columns []provider.Column) ([]provider.Part, error) {
+	return d.sealed(ctx, task, func(pointer string) bool {
 		return slices.ContainsFunc(columns, func(column provider.Column) bool { return column.From == pointer })
 	})
-	return parts, err
 }
 
 // harmless keeps a spreadsheet from taking a value for a formula.

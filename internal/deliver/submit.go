@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +86,7 @@ func (d *Deliverer) attempt(ctx context.Context, task store.Task) error {
 
 // standing finds the signup of a task as it is now, unless there is nothing to
 // hand over any more.
-func (d *Deliverer) standing(ctx context.Context, task store.Task, p *provider.Provider) (*connection.Connection, connection.Signup, account.Account, error) {
+func (d *Deliverer) standing(ctx context.Context, task store.Task, p *provider.Provider) (connection.Signup, account.Account, error) {
 	var s *connection.Signup
 	c, err := d.Store.Connection(ctx, platform(task.Account), task.Account, task.Provider)
 	if err == nil {
@@ -104,20 +103,20 @@ func (d *Deliverer) standing(ctx context.Context, task store.Task, p *provider.P
 		err = moot("the signup was replaced by a newer one")
 	}
 	if err != nil {
-		return nil, connection.Signup{}, account.Account{}, err
+		return connection.Signup{}, account.Account{}, err
 	}
 	acc, err := d.Store.Account(ctx, platform(task.Account), task.Account)
-	return c, *s, acc, err
+	return *s, acc, err
 }
 
 // submission puts together what the gateway is given.
 func (d *Deliverer) submission(ctx context.Context, task store.Task, p *provider.Provider) (gateway.Submission, error) {
 	none := gateway.Submission{}
-	c, s, acc, err := d.standing(ctx, task, p)
+	s, acc, err := d.standing(ctx, task, p)
 	if err != nil {
 		return none, err
 	}
-	parts, err := d.sealed(ctx, task, c, s, func(string) bool { return true })
+	parts, err := d.sealed(ctx, task, func(string) bool { return true })
 	if err != nil {
 		return none, err
 	}
@@ -136,27 +135,14 @@ func (d *Deliverer) submission(ctx context.Context, task store.Task, p *provider
 	return gateway.Submission{ID: task.ID, Account: acc, Provider: p, Signup: s, Data: data, Callback: callback}, nil
 }
 
-// sealed opens what was sealed of a signup, if any of it is wanted. What a
-// restarted one has sealed rests with the signup that it was made of.
-func (d *Deliverer) sealed(
-	ctx context.Context, task store.Task, c *connection.Connection, s connection.Signup, wanted func(pointer string) bool,
-) ([]provider.Part, error) {
+// sealed opens what was sealed of a task's signup, if any of it is wanted.
+func (d *Deliverer) sealed(ctx context.Context, task store.Task, wanted func(pointer string) bool) ([]provider.Part, error) {
 	at := store.Place{Account: task.Account, Provider: task.Provider}
-	for i := len(c.Signups) - 1; i >= 0; i-- {
-		origin := c.Signups[i]
-		same := origin.ID == s.ID || s.Digest != nil && origin.Seq < s.Seq && bytes.Equal(origin.Digest, s.Digest)
-		if !same {
-			continue
-		}
-		fields, err := d.Store.SealedFields(ctx, at, origin.ID)
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(fields, func(f store.SealedField) bool { return wanted(f.Pointer) }) {
-			return d.Vault.OpenSignup(ctx, at, origin.ID)
-		}
+	fields, err := d.Store.SealedFields(ctx, at, task.Signup)
+	if err != nil || !slices.ContainsFunc(fields, func(f store.SealedField) bool { return wanted(f.Pointer) }) {
+		return nil, err
 	}
-	return nil, nil
+	return d.Vault.OpenSignup(ctx, at, task.Signup)
 }
 
 // hear takes in what a provider said of a signup, the way its callbacks are. What

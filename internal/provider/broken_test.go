@@ -78,7 +78,7 @@ var brokenFiles = map[string]struct{ old, new, want string }{
 	"a key that nobody sends":      {"key: [case_id, store_id]", "key: [case_id, shop]", "31:18: \"shop\" is not a member of the request in version 1\n31:18: \"shop\" is not a member of the request in version 2"},
 	"a key that is a list":         {"key: [case_id, store_id]", "key: [owners]", "31:9: \"owners\" is not a member of the request in version 1\n31:9: \"owners\" is not a string in version 2"},
 	"one signup with a key":        {"model: many", "model: single", "31:3: the model single has no key\n32:3: the model single has one signup, and no rule for several"},
-	"a restart of many":            {"  get:\n", "  put: {id: acme_put, evidence: inferred, summary: Again}\n  get:\n", "18:3: a put restarts the one signup of the model single\n18:3: a signup that is sealed in part can't be started again: it has to be sent again"},
+	"a restart of many":            {"  get:\n", "  put: {id: acme_put, evidence: inferred, summary: Again}\n  get:\n", "18:3: a put restarts the one signup of the model single\n18:3: a signup with classed members can't be started again: it has to be sent again"},
 	"a view without the request":   {"    data: data\n", "", `34:3: view.data says where the request's members go: it stands there exactly when there is a request`},
 	"a member shown twice":         {"data: data", "data: created_at", `35:5: "created_at" is shown twice: as a generated member and as the request's members`},
 	"a constant shown twice":       {"constants: {type: direct}", "constants: {created_at: now}", `37:17: "created_at" is shown twice: as a generated member and as a constant`},
@@ -183,7 +183,7 @@ var brokenFiles = map[string]struct{ old, new, want string }{
 	// who takes signups
 	"nobody takes signups":      {"  post:\n    id: acme_post\n    evidence: inferred\n    summary: Apply for Acme\n    deprecated: Deprecated since 2025-01-01.\n", "", `12:1: signups are taken by a post, or by a put with the role signup, and not by both`},
 	"two take signups":          {"  get:\n", "  put: {id: acme_put, evidence: inferred, summary: Again, role: signup}\n  get:\n", `12:1: signups are taken by a post, or by a put with the role signup, and not by both`},
-	"a whole body of a restart": {"  get:\n", "  put: {id: acme_put, evidence: inferred, summary: Again, body: whole}\n  get:\n", "18:3: a put restarts the one signup of the model single\n18:3: a signup that is sealed in part can't be started again: it has to be sent again\n18:59: there is no request that could be the whole body"},
+	"a whole body of a restart": {"  get:\n", "  put: {id: acme_put, evidence: inferred, summary: Again, body: whole}\n  get:\n", "18:3: a put restarts the one signup of the model single\n18:3: a signup with classed members can't be started again: it has to be sent again\n18:59: there is no request that could be the whole body"},
 	"a rule for one":            {"model: many\n  key: [case_id, store_id]\n", "model: single\n", `31:3: the model single has one signup, and no rule for several`},
 	"a rule that is none":       {"rule: any_enabled", "rule: all_enabled", `32:3: must be one of last_event, any_enabled`},
 }

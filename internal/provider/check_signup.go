@@ -65,9 +65,18 @@ func checkParts(f file, d *document) {
 			}
 		}
 	}
-	if f.restarts() && partsOf(f.current().Request) {
-		d.refuse("/operations/put", "a signup that is sealed in part can't be started again: it has to be sent again")
+	if f.restarts() && classed(f.current().Request) {
+		d.refuse("/operations/put", "a signup with classed members can't be started again: it has to be sent again")
 	}
+}
+
+// classed says whether any member of a schema has a class.
+func classed(schema map[string]any) bool {
+	found := false
+	if schema != nil {
+		eachSchema("", schema, func(_ string, one map[string]any) { found = found || sealed(one) || classOf(one) != "" })
+	}
+	return found
 }
 
 // partsOf says whether anything is taken out of the values of a schema.
