@@ -110,7 +110,7 @@ func (h *HTTP) Status(ctx context.Context, q Question) (provider.Report, error) 
 	}
 	switch answer.Status {
 	case http.StatusOK:
-		return decodeStatus(answer.Body)
+		return decodeStatus(answer.Body, q.Provider)
 	case http.StatusNotImplemented:
 		return provider.Report{}, ErrUnavailable
 	}

@@ -114,8 +114,8 @@ func decodeSubmitted(body []byte, s Submission) (*connection.Message, error) {
 		return nil, nil
 	}
 	r := *answer.Report
-	if err := r.check(); err != nil {
-		return nil, nonsense(err)
+	if err := r.check(s.Provider); err != nil {
+		return nil, unusable(err)
 	}
 	if r.Event == "" {
 		return nil, nonsense(errors.New("the report has no name for its event"))
@@ -139,13 +139,13 @@ func decodeSubmitted(body []byte, s Submission) (*connection.Message, error) {
 }
 
 // decodeStatus reads the answer to a question.
-func decodeStatus(body []byte) (provider.Report, error) {
+func decodeStatus(body []byte, p *provider.Provider) (provider.Report, error) {
 	var r wireReport
 	if err := decode(body, &r); err != nil {
 		return provider.Report{}, err
 	}
-	if err := r.check(); err != nil {
-		return provider.Report{}, nonsense(err)
+	if err := r.check(p); err != nil {
+		return provider.Report{}, unusable(err)
 	}
 	return provider.Report{
 		Status: r.Status, Event: r.Event, Code: r.Code, ProviderCode: r.ProviderCode, Configuration: r.Configuration,
@@ -165,8 +165,14 @@ func nonsense(cause error) error {
 	return &Failure{Reason: "the gateway's answer made no sense", Cause: cause}
 }
 
-// check holds a report to the limits of what can be stored.
-func (r wireReport) check() error {
+// unusable says what is wrong with a report; it quotes no value.
+func unusable(cause error) error {
+	return &Failure{Reason: "the gateway's answer made no sense: " + cause.Error(), Cause: cause}
+}
+
+// check holds a report to the limits of what can be stored, and to what the
+// provider's configuration can be.
+func (r wireReport) check(p *provider.Provider) error {
 	description := ""
 	if r.Description != nil {
 		description = *r.Description
@@ -193,6 +199,8 @@ func (r wireReport) check() error {
 		return errors.New("the configuration is no object")
 	case !isObject(r.Metadata) || len(r.Metadata) > maxMetadata || members(r.Metadata) > maxKeys:
 		return errors.New("the metadata is no object, or too large")
+	case r.Configuration != nil:
+		return p.CheckConfiguration(r.Configuration)
 	}
 	return nil
 }

@@ -163,6 +163,7 @@ func (f file) provider() *Provider {
 		Callback: f.callback(), Events: f.known(), Scenarios: f.scenarios(), Magic: Magic(f.Magic), Batch: f.batch(),
 		example: []byte(`{}`),
 		file:    f, request: ruleOf(v.Request, false), configuration: ruleOf(v.Configuration, true),
+		compiledConfiguration: lazily(v.Configuration),
 	}
 	p.showsSecrets = p.configuration.shows()
 	for _, c := range f.Certificates {

@@ -10,6 +10,8 @@ package provider
 import (
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"mooring/internal/secret"
 )
 
@@ -33,6 +35,9 @@ type Provider struct {
 	request       *rule // nil when there is no body
 	configuration *rule // nil when there is none
 	showsSecrets  bool
+
+	compiledConfiguration func() *jsonschema.Schema
+
 	file          file
 	older         map[int]*Provider
 	source        string // name of the file
