@@ -25,9 +25,9 @@ func (p *Provider) SplitConfiguration(configuration []byte) (kept []byte, parts 
 
 // split divides a JSON object by a rule. What is not the object that the rule
 // speaks of is sealed whole: nothing is known of it that would let it rest in
-// clear.
+// clear. Nothing has nothing to divide, and stays nothing.
 func split(r *rule, document []byte) (kept []byte, parts []Part) {
-	if r == nil || !r.classed {
+	if document == nil || r == nil || !r.classed {
 		return document, nil
 	}
 	raw := jsontext.Value(document)

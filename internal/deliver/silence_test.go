@@ -1,0 +1,70 @@
+package deliver
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"mooring/internal/account"
+	"mooring/internal/connection"
+	"mooring/internal/gateway"
+	"mooring/internal/provider"
+	"mooring/internal/secret"
+	"mooring/internal/store"
+	"mooring/internal/vault"
+)
+
+// What is in force goes only when something else is said to be.
+func TestAWordWithoutAConfigurationLeavesTheOneInForceAlone(t *testing.T) {
+	u := &upstream{status: provider.Report{Status: "enabled", Event: "enrolled"}}
+	w := newWorld(t, u)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := secret.CreateKeyFile(key); err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := secret.OpenKeyFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Vault = vault.New(w.Store, sealer, []byte("key"), w.Now, w.NewID)
+	p, _ := w.Catalogue().Get("vipps")
+	at := store.Place{Account: merchant, Provider: "vipps"}
+	signup := w.NewID()
+	if _, err := w.Store.Change(t.Context(), store.Change{System: true, Account: merchant, Provider: "vipps", Whole: true,
+		Decide: func(f store.Found) (store.Decision, error) {
+			f.Account.Company.OrganizationNumber = "923609016"
+			c, err := connection.Apply(nil, f.Account, p, connection.Application{ID: signup, Data: []byte(`{}`)}, w.act(f.Account, "client"))
+			return store.Decision{Connection: c}, err
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	say := func(status connection.Status, configuration []byte) {
+		t.Helper()
+		if _, err := w.hear(t.Context(), at, p, connection.Message{
+			Signup: signup, Configuration: configuration, Event: connection.NewEvent{Status: status, Name: "said"},
+		}, signup); err != nil {
+			t.Fatal(err)
+		}
+	}
+	standing := func() *connection.Connection {
+		t.Helper()
+		c, err := w.Store.Connection(t.Context(), platform(merchant), merchant, "vipps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	say(connection.Pending, nil)
+	if c := standing(); c.Configuration != nil || c.ConfiguredSeq != 0 || !c.Signups[0].CallbackAt.IsZero() {
+		t.Fatalf("a word without a configuration put %q in force", c.Configuration)
+	}
+	say(connection.Enabled, []byte(`{"client_id":"a","client_secret":"b","merchant_serial_number":"123456"}`))
+	configured := standing()
+	w.pass(time.Minute)
+	w.Desk = gateway.New(map[account.World]gateway.Gateway{account.Production: u})
+	word, err := w.Ask(t.Context(), configured, p, "client")
+	if c := standing(); err != nil || word != Unchanged || string(c.Configuration) != string(configured.Configuration) || c.LastSeq != configured.LastSeq {
+		t.Errorf("asking came to %q, %v, and left %s", word, err, c.Configuration)
+	}
+}
