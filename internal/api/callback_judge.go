@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -85,9 +84,9 @@ func (h hearing) decide(f store.Found, what said, act actor) (d store.Decision, 
 		return store.Decision{}, nil, err
 	}
 	d = h.verdict(f, store.Verdict{State: store.VerdictApplied, Effect: string(connection.EffectOf(e)), Event: e.Seq}, act)
-	d.Connection, d.Keys, d.Fields = f.Connection, what.sealed.Keys, slices.Clone(what.sealed.Fields)
-	for i := range d.Fields {
-		d.Fields[i].Version = e.Seq
+	d.Connection = f.Connection
+	if f.Connection.ConfiguredSeq == e.Seq {
+		d.Keys, d.Fields = what.sealed.Keys, what.sealed.At(e.Seq)
 	}
 	return d, nil, nil
 }
@@ -230,15 +229,8 @@ func (o operations) understandCallback(ctx context.Context, h hearing, body []by
 
 // callbackEventBody is the shape of the body of the events callback.
 type callbackEventBody struct {
-	Status        connection.Status `json:"status"`
-	Event         string            `json:"event"`
-	Description   *string           `json:"description"`
-	Metadata      jsontext.Value    `json:"metadata"`
-	Code          string            `json:"code"`
-	ProviderCode  string            `json:"provider_code"`
-	ExternalID    string            `json:"external_id"`
-	OccurredAt    string            `json:"occurred_at"`
-	Configuration jsontext.Value    `json:"configuration"`
+	eventBody
+	Configuration jsontext.Value `json:"configuration"`
 }
 
 func (o operations) understandEvent(ctx context.Context, h hearing, body []byte) (said, error) {
@@ -246,24 +238,11 @@ func (o operations) understandEvent(ctx context.Context, h hearing, body []byte)
 	if err := json.Unmarshal(body, &in); err != nil {
 		return said{}, err
 	}
-	occurredAt, err := parseTime("occurred_at", in.OccurredAt)
+	event, err := in.event(h.provider)
 	if err != nil {
 		return said{}, err
 	}
-	if _, ok := provider.ReasonOf(in.Code); in.Code != "" && !ok {
-		return said{}, fault.Refused(fault.Problem{
-			In: "body", Name: "code", Path: "#/code", Code: "ENUM_MISMATCH", Message: "code must be one of the reason codes",
-		})
-	}
-	if in.Metadata != nil {
-		if err := in.Metadata.Compact(); err != nil {
-			return said{}, err
-		}
-	}
-	m := connection.Message{Signup: h.Signup, Event: connection.NewEvent{
-		Status: in.Status, Name: in.Event, Description: in.Description, Metadata: in.Metadata,
-		ExternalID: in.ExternalID, OccurredAt: occurredAt, Code: in.Code, ProviderCode: in.ProviderCode,
-	}}
+	m := connection.Message{Signup: h.Signup, Event: event}
 	if in.Configuration == nil {
 		return said{message: m}, nil
 	}

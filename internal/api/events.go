@@ -30,8 +30,11 @@ type eventBody struct {
 	ProviderCode string            `json:"provider_code"`
 }
 
-// event is what the body says of an event.
-func (b eventBody) event() (connection.NewEvent, error) {
+// event is what the body says of an event of a provider.
+func (b eventBody) event(p *provider.Provider) (connection.NewEvent, error) {
+	if err := noSecrets(p, b.Metadata); err != nil {
+		return connection.NewEvent{}, err
+	}
 	occurredAt, err := parseTime("occurred_at", b.OccurredAt)
 	if err != nil {
 		return connection.NewEvent{}, err
@@ -45,6 +48,22 @@ func (b eventBody) event() (connection.NewEvent, error) {
 		Status: b.Status, Name: b.Event, Description: b.Description, Metadata: b.Metadata,
 		ExternalID: b.ExternalID, OccurredAt: occurredAt, Reason: b.Reason, Code: b.Code, ProviderCode: b.ProviderCode,
 	}, nil
+}
+
+// noSecrets refuses metadata with what the provider's file seals elsewhere:
+// metadata rests in clear and is shown.
+func noSecrets(p *provider.Provider, metadata []byte) error {
+	var problems []fault.Problem
+	for _, pointer := range p.SecretsIn(metadata) {
+		problems = append(problems, fault.Problem{
+			In: "body", Name: pointer[strings.LastIndexByte(pointer, '/')+1:], Path: "#/metadata" + pointer, Code: "SECRET_NOT_ALLOWED",
+			Message: "metadata" + pointer + " looks like a secret, and metadata is shown; leave it out",
+		})
+	}
+	if problems == nil {
+		return nil
+	}
+	return fault.Refused(problems...)
 }
 
 // addConnectionEvent is the documented call of a partner about its merchant.
@@ -66,7 +85,7 @@ func (o operations) addEvent(
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	event, err := in.event()
+	event, err := in.event(p)
 	if err != nil {
 		return gate.Reply{}, err
 	}

@@ -152,7 +152,7 @@ func TestAnAnswerThatMakesNoSenseCostsOneAttemptAndSaysSo(t *testing.T) {
 		`{"report":{"status":"enabled","event":"e","external_id":"` + long + `"}}`, `{"report":{"status":"enabled","event":"e","code":"made_up"}}`,
 		`{"report":{"status":"enabled","event":"e","configuration":[]}}`, `{"report":{"status":"enabled","event":"e","configuration":{"status":"on"}}}`,
 		`{"report":{"status":"enabled","event":"e","configuration":{"status":"on","secret":"s","stray":1}}}`,
-		`{"report":{"status":"enabled","event":"e","configuration":{"status":"perhaps","secret":"s"}}}`, `{"report":{"status":"enabled","event":"e","metadata":"x"}}`,
+		`{"report":{"status":"enabled","event":"e","configuration":{"status":"perhaps","secret":"s"}}}`, `{"report":{"status":"enabled","event":"e","metadata":"x"}}`, `{"report":{"status":"enabled","event":"e","metadata":{"apiSecret":"x"}}}`,
 		`{"report":{"status":"enabled","event":"e","metadata":{"a":"` + strings.Repeat("x", 17<<10) + `"}}}`,
 		`{"report":{"status":"enabled","event":"e","occurred_at":"yesterday"}}`, `{"report":{"status":"enabled","event":"e"},"more":1}`,
 		`{"report":{"status":"enabled","status":"declined","event":"e"}}`, `{"report":{"Status":"enabled","event":"e"}}`, `{"report":null}{}`, "\x1f\x8b\x08",

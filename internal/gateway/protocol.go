@@ -199,6 +199,8 @@ func (r wireReport) check(p *provider.Provider) error {
 		return errors.New("the configuration is no object")
 	case !isObject(r.Metadata) || len(r.Metadata) > maxMetadata || members(r.Metadata) > maxKeys:
 		return errors.New("the metadata is no object, or too large")
+	case len(p.SecretsIn(r.Metadata)) > 0:
+		return errors.New("the metadata holds what looks like a secret, and metadata is shown")
 	case r.Configuration != nil:
 		return p.CheckConfiguration(r.Configuration)
 	}

@@ -93,7 +93,7 @@ func TestTheEventsCallbackTakesTheConfigurationOfEachProvider(t *testing.T) {
 			t.Fatal(err)
 		}
 		for body, good := range map[string]bool{
-			`{"status":"pending","event":"waiting","code":"other","provider_code":"X-1","external_id":"1","occurred_at":"2026-05-12T09:29:41Z","metadata":{"a":1},"description":""}`: true,
+			`{"status":"pending","event":"waiting","code":"under_review","provider_code":"X-1","external_id":"1","occurred_at":"2026-05-12T09:29:41Z","metadata":{"a":1},"description":""}`: true,
 			`{"status":"pending"}`:                                false,
 			`{"status":"open","event":"e"}`:                       false,
 			`{"status":"enabled","event":"e"}`:                    true,

@@ -163,7 +163,7 @@ func (f file) provider() *Provider {
 		Callback: f.callback(), Events: f.known(), Scenarios: f.scenarios(), Magic: Magic(f.Magic), Batch: f.batch(),
 		example: []byte(`{}`),
 		file:    f, request: ruleOf(v.Request, false), configuration: ruleOf(v.Configuration, true),
-		compiledConfiguration: lazily(v.Configuration),
+		compiledConfiguration: lazily(v.Configuration), secretNames: f.secretNames(),
 	}
 	p.showsSecrets = p.configuration.shows()
 	for _, c := range f.Certificates {

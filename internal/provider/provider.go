@@ -35,12 +35,13 @@ type Provider struct {
 	request       *rule // nil when there is no body
 	configuration *rule // nil when there is none
 	showsSecrets  bool
+	secretNames   map[string]bool // of the members that are sealed, in lower case
 
 	compiledConfiguration func() *jsonschema.Schema
 
-	file          file
-	older         map[int]*Provider
-	source        string // name of the file
+	file   file
+	older  map[int]*Provider
+	source string // name of the file
 
 	slugAt, versionsAt position // in it
 }
