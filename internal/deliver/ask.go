@@ -48,6 +48,12 @@ func (d *Deliverer) ask(ctx context.Context, c *connection.Connection, p *provid
 		d.Metrics.CounterOf("mooring_syncs_failed_total", "Questions that a provider did not answer.", "provider", p.Slug).Inc()
 		d.Log.Warn("asking a provider failed", "account", c.Account, "provider", p.Slug, "cause", trouble)
 		return string(outcome), d.keep(ctx, c, asked, plain(trouble), "")
+	case gateway.Unavailable:
+		if wanted {
+			return string(outcome), nil
+		}
+		// Kept, so that the next round asks about others.
+		return string(outcome), d.keep(ctx, c, asked, "the provider's gateway does not say how connections stand", "")
 	default:
 		return string(outcome), nil
 	}

@@ -75,8 +75,13 @@ func platform(id account.ID) auth.Caller {
 }
 
 // Run works until ctx ends, and returns when what was under way is settled: an
-// exchange that is cut off is due again at once.
+// exchange that is cut off is due again at once. Only production has work for
+// it: a process that does not serve it leaves that to those that do.
 func (d *Deliverer) Run(ctx context.Context) error {
+	if !d.Serves(account.Platform(account.Production)) {
+		<-ctx.Done()
+		return nil
+	}
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
 	underWay.Go(func() { d.keepAsking(ctx) })

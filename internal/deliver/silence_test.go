@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -66,5 +67,41 @@ func TestAWordWithoutAConfigurationLeavesTheOneInForceAlone(t *testing.T) {
 	word, err := w.Ask(t.Context(), configured, p, "client")
 	if c := standing(); err != nil || word != Unchanged || string(c.Configuration) != string(configured.Configuration) || c.LastSeq != configured.LastSeq {
 		t.Errorf("asking came to %q, %v, and left %s", word, err, c.Configuration)
+	}
+}
+
+func TestAProcessOfTheTestWorldLeavesWhatIsOfProductionToOthers(t *testing.T) {
+	w := newWorld(t, &upstream{})
+	w.Serves = func(id account.ID) bool { return id.World() == account.Test }
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := w.Run(soon); err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := w.Store.Tasks(t.Context(), store.Place{Account: merchant, Provider: slug})
+	if err != nil || len(tasks) != 1 || tasks[0].Attempts != 0 {
+		t.Errorf("it took %+v, %v", tasks, err)
+	}
+}
+
+// mute is a gateway that can't be asked.
+type mute struct{ *upstream }
+
+func (m mute) Status(ctx context.Context, q gateway.Question) (provider.Report, error) {
+	m.asked++
+	return provider.Report{}, gateway.ErrUnavailable
+}
+
+func TestAProviderThatCantBeAskedIsNotAskedAgainBeforeTheOthers(t *testing.T) {
+	u := &upstream{}
+	w := newWorld(t, u)
+	w.Desk = gateway.New(map[account.World]gateway.Gateway{account.Production: mute{u}})
+	w.pass(7 * time.Hour)
+	if err := w.AskAround(t.Context()); err != nil || u.asked != 1 {
+		t.Fatal(u.asked, err)
+	}
+	due, err := w.Store.DueForSync(t.Context(), account.Production, []string{slug}, w.Now().Add(-askAgain), askBatch)
+	if err != nil || len(due) > 0 {
+		t.Errorf("it is to be asked about again at once: %v, %v", due, err)
 	}
 }
