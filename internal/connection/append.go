@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"errors"
 	"time"
 
 	"mooring/internal/fault"
@@ -10,6 +11,8 @@ import (
 // MaxAhead is how far in the future an occurred_at may lie. One further ahead
 // would make every later event of the connection stale.
 const MaxAhead = 24 * time.Hour
+
+var errNameless = errors.New("an event needs a name")
 
 // NewEvent is what a sender says of an event.
 type NewEvent struct {
@@ -38,6 +41,9 @@ func Append(c *Connection, in NewEvent, act Act) (Event, error) {
 			In: "body", Name: "occurred_at", Path: "#/occurred_at", Code: "OUT_OF_RANGE",
 			Message: "occurred_at lies more than 24 hours in the future",
 		})
+	}
+	if in.Name == "" {
+		return Event{}, errNameless
 	}
 	if c.LastSeq >= MaxEvents {
 		return Event{}, fault.New(fault.Invalid, fault.CodeLimitReached, "a connection holds at most %d events", MaxEvents)

@@ -234,8 +234,8 @@ func TestAnEventMovesTheStatusUnlessItIsOlderThanTheNewestThatSaidWhenItOccurred
 func TestAnEventFromTheFarFutureIsRefused(t *testing.T) {
 	d := &desk{now: start}
 	c := apply(t, nil, many, `{"case_id":"a"}`, d)
-	post(t, c, connection.NewEvent{Status: connection.Enabled, OccurredAt: start.Add(connection.MaxAhead)}, d)
-	_, err := connection.Append(c, connection.NewEvent{Status: connection.Failed, OccurredAt: start.Add(connection.MaxAhead + 1)}, d.act())
+	post(t, c, connection.NewEvent{Name: "e", Status: connection.Enabled, OccurredAt: start.Add(connection.MaxAhead)}, d)
+	_, err := connection.Append(c, connection.NewEvent{Name: "e", Status: connection.Failed, OccurredAt: start.Add(connection.MaxAhead + 1)}, d.act())
 	if codeOf(err) != fault.CodeInvalidParameter || c.LastSeq != 2 {
 		t.Errorf("got %v with %d events", err, c.LastSeq)
 	}
@@ -244,7 +244,7 @@ func TestAnEventFromTheFarFutureIsRefused(t *testing.T) {
 func TestCreatedAtNeverGoesBackwards(t *testing.T) {
 	d := &desk{now: start}
 	c := apply(t, nil, many, `{"case_id":"a"}`, d)
-	e := post(t, c, connection.NewEvent{Status: connection.Enabled}, d.later(-time.Hour))
+	e := post(t, c, connection.NewEvent{Name: "e", Status: connection.Enabled}, d.later(-time.Hour))
 	if !e.CreatedAt.Equal(start) {
 		t.Errorf("an event made while the clock was behind has created_at %s", e.CreatedAt)
 	}
@@ -254,8 +254,8 @@ func TestAFullConnectionRefusesMore(t *testing.T) {
 	d := &desk{now: start}
 	c := apply(t, nil, many, `{"case_id":"a"}`, d)
 	c.LastSeq = connection.MaxEvents - 1
-	post(t, c, connection.NewEvent{Status: connection.Enabled}, d)
-	if _, err := connection.Append(c, connection.NewEvent{Status: connection.Failed}, d.act()); codeOf(err) != fault.CodeLimitReached {
+	post(t, c, connection.NewEvent{Name: "e", Status: connection.Enabled}, d)
+	if _, err := connection.Append(c, connection.NewEvent{Name: "e", Status: connection.Failed}, d.act()); codeOf(err) != fault.CodeLimitReached {
 		t.Errorf("event %d: %v", connection.MaxEvents+1, err)
 	}
 	c.LastSeq, c.LastSignup = 1, connection.MaxSignups
@@ -272,12 +272,12 @@ func TestAConnectionDoesNotGrowBeyondWhatCanBeRead(t *testing.T) {
 	c := apply(t, nil, many, `{"case_id":"a"}`, d)
 	text := strings.Repeat("x", connection.MaxHistory/4)
 	for range 3 {
-		post(t, c, connection.NewEvent{Status: connection.Enabled, Metadata: []byte(text)}, d)
+		post(t, c, connection.NewEvent{Name: "e", Status: connection.Enabled, Metadata: []byte(text)}, d)
 	}
 	before := *c
 	for what, err := range map[string]error{
 		"event": func() error {
-			_, err := connection.Append(c, connection.NewEvent{Description: &text}, d.act())
+			_, err := connection.Append(c, connection.NewEvent{Name: "e", Description: &text}, d.act())
 			return err
 		}(),
 		"signup": func() error {
@@ -292,7 +292,7 @@ func TestAConnectionDoesNotGrowBeyondWhatCanBeRead(t *testing.T) {
 	if diff := cmp.Diff(before, *c); diff != "" {
 		t.Error(diff)
 	}
-	post(t, c, connection.NewEvent{Status: connection.Failed}, d)
+	post(t, c, connection.NewEvent{Name: "e", Status: connection.Failed}, d)
 }
 
 func TestAReportRecordsOnlyWhatIsNew(t *testing.T) {
