@@ -148,6 +148,7 @@ func TestAnAnswerThatMakesNoSenseCostsOneAttemptAndSaysSo(t *testing.T) {
 	long := strings.Repeat("x", 129)
 	for _, answer := range []string{
 		``, `null x`, `[]`, `"ok"`, `{"report":[]}`, `{"report":{}}`, `{"report":{"status":"done","event":"e"}}`, `{"report":{"status":"enabled"}}`,
+		`{"report":{"status":"enabled","event":"a\u0000b"}}`, `{"report":{"status":"enabled","event":"e","external_id":"\u0000"}}`,
 		`{"report":{"status":"enabled","event":"` + long + `"}}`, `{"report":{"status":"enabled","event":"e","provider_code":"` + long + `"}}`,
 		`{"report":{"status":"enabled","event":"e","external_id":"` + long + `"}}`, `{"report":{"status":"enabled","event":"e","code":"made_up"}}`,
 		`{"report":{"status":"enabled","event":"e","configuration":[]}}`, `{"report":{"status":"enabled","event":"e","configuration":{"status":"on"}}}`,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -188,6 +189,9 @@ func (r wireReport) check(p *provider.Provider) error {
 	} {
 		if utf8.RuneCountInString(text.value) > text.most {
 			return fmt.Errorf("%s is longer than %d characters", text.name, text.most)
+		}
+		if strings.ContainsRune(text.value, 0) {
+			return fmt.Errorf("%s has the NUL character", text.name)
 		}
 	}
 	switch {
