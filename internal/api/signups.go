@@ -186,7 +186,5 @@ func canonical(v jsontext.Value) ([]byte, error) {
 	if v == nil {
 		return []byte(`{}`), nil
 	}
-	v = v.Clone()
-	err := v.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false))
-	return v, err
+	return provider.Canonical(v)
 }

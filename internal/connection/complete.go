@@ -61,7 +61,7 @@ func (c *Connection) configure(configuration []byte, brought Event) {
 // configuration, and says whether it did.
 func ApplyReport(c *Connection, r provider.Report, act Act) (bool, error) {
 	status := Status(r.Status)
-	configured := r.Configuration != nil && !bytes.Equal(r.Configuration, c.Configuration)
+	configured := r.Configuration != nil && (r.Renewed || !bytes.Equal(r.Configuration, c.Configuration))
 	if status == c.Status && !configured {
 		return false, nil
 	}

@@ -87,6 +87,9 @@ func (d *Deliverer) take(ctx context.Context, c *connection.Connection, p *provi
 		return "", err
 	}
 	report.Configuration = kept
+	if report.Renewed, err = d.Vault.Renews(ctx, at, c.ConfiguredSeq, parts); err != nil {
+		return "", err
+	}
 	word := Unchanged
 	_, err = d.Store.Change(ctx, store.Change{
 		System: true, Account: at.Account, Provider: at.Provider, Whole: true,

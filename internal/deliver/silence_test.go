@@ -68,6 +68,18 @@ func TestAWordWithoutAConfigurationLeavesTheOneInForceAlone(t *testing.T) {
 	if c := standing(); err != nil || word != Unchanged || string(c.Configuration) != string(configured.Configuration) || c.LastSeq != configured.LastSeq {
 		t.Errorf("asking came to %q, %v, and left %s", word, err, c.Configuration)
 	}
+
+	for _, c := range []struct{ configuration, want string }{
+		{`{"client_id":"a","client_secret":"b","merchant_serial_number":"123456"}`, Unchanged},
+		{`{"client_id":"a","client_secret":"renewed","merchant_serial_number":"123456"}`, Changed},
+	} {
+		w.pass(time.Minute)
+		w.Desk = gateway.New(map[account.World]gateway.Gateway{account.Production: u})
+		u.status.Configuration = []byte(c.configuration)
+		if word, err := w.Ask(t.Context(), standing(), p, "client"); word != c.want || err != nil {
+			t.Errorf("%s: %q, %v", c.configuration, word, err)
+		}
+	}
 }
 
 func TestAProcessOfTheTestWorldLeavesWhatIsOfProductionToOthers(t *testing.T) {

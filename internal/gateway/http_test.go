@@ -128,14 +128,14 @@ func TestASubmissionIsSignedAndWhole(t *testing.T) {
 }
 
 func TestWhatAGatewayAnswersAtOnceIsHeard(t *testing.T) {
-	answer := `{"report":{"status":"enabled","event":"enrolled","configuration":{"status":"on","secret":"s3cret"}}}`
+	answer := `{"report":{"status":"enabled","event":"enrolled","configuration":{ "status":"on", "secret":"s3cret" }}}`
 	a := newAdapter(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer) })
 	m, err := a.Submit(context.Background(), submission())
 	if err != nil || m == nil {
 		t.Fatal(m, err)
 	}
 	if m.Signup != submission().Signup.ID || m.Event.Status != connection.Enabled || m.Event.Name != "enrolled" || !m.Final ||
-		string(m.Configuration) != `{"status":"on","secret":"s3cret"}` || m.Event.ExternalID != "submission:"+submission().ID {
+		string(m.Configuration) != `{"secret":"s3cret","status":"on"}` || m.Event.ExternalID != "submission:"+submission().ID {
 		t.Errorf("%+v", m)
 	}
 	answer = `{}`

@@ -125,6 +125,10 @@ func decodeSubmitted(body []byte, s Submission) (*connection.Message, error) {
 	if err != nil {
 		return nil, nonsense(err)
 	}
+	configuration, err := r.configuration()
+	if err != nil {
+		return nil, nonsense(err)
+	}
 	if r.ExternalID == "" {
 		r.ExternalID = "submission:" + s.ID // said again after a crash, it is known
 	}
@@ -134,7 +138,7 @@ func decodeSubmitted(body []byte, s Submission) (*connection.Message, error) {
 			Status: connection.Status(r.Status), Name: r.Event, Description: r.Description, Metadata: r.Metadata,
 			ExternalID: r.ExternalID, OccurredAt: at, Code: r.Code, ProviderCode: r.ProviderCode,
 		},
-		Configuration: r.Configuration,
+		Configuration: configuration,
 		Final:         r.Status == string(connection.Enabled),
 	}, nil
 }
@@ -148,8 +152,12 @@ func decodeStatus(body []byte, p *provider.Provider) (provider.Report, error) {
 	if err := r.check(p); err != nil {
 		return provider.Report{}, unusable(err)
 	}
+	configuration, err := r.configuration()
+	if err != nil {
+		return provider.Report{}, nonsense(err)
+	}
 	return provider.Report{
-		Status: r.Status, Event: r.Event, Code: r.Code, ProviderCode: r.ProviderCode, Configuration: r.Configuration,
+		Status: r.Status, Event: r.Event, Code: r.Code, ProviderCode: r.ProviderCode, Configuration: configuration,
 	}, nil
 }
 
@@ -217,6 +225,15 @@ func (r wireReport) occurredAt() (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, r.OccurredAt)
 	return t.UTC().Truncate(time.Microsecond), err
+}
+
+// configuration is in the one spelling in which it is compared with what is in
+// force; nil when nothing was said of it.
+func (r wireReport) configuration() ([]byte, error) {
+	if r.Configuration == nil {
+		return nil, nil
+	}
+	return provider.Canonical(r.Configuration)
 }
 
 func knownReason(code string) bool {

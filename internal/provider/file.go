@@ -221,12 +221,18 @@ func canonical(value any) []byte {
 	if err := encoder.Encode(value); err != nil {
 		panic(fmt.Sprintf("provider: a value that was read cannot be written: %v", err))
 	}
-	spelling := jsontext.Value(text.Bytes())
-	err := spelling.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false))
+	spelling, err := Canonical(text.Bytes())
 	if err != nil {
 		panic(fmt.Sprintf("provider: a value that was written cannot be read: %v", err))
 	}
 	return spelling
+}
+
+// Canonical is that spelling of a JSON text, which stays as it is.
+func Canonical(text []byte) ([]byte, error) {
+	spelling := jsontext.Value(text).Clone()
+	err := spelling.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false))
+	return spelling, err
 }
 
 //go:embed file.schema.yaml

@@ -182,6 +182,7 @@ type Report struct {
 	Code          string // reason code; "" when none
 	ProviderCode  string // the provider's own code; "" when none
 	Configuration []byte // JSON object of what is in force; nil when not said
+	Renewed       bool   // what was sealed of it is not what is in force
 }
 
 // Example is a signup that the provider would take, as a canonical JSON object

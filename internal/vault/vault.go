@@ -101,6 +101,20 @@ func (v *Vault) Shown(ctx context.Context, at store.Place, version int64) ([]pro
 	return v.open(ctx, at, "", func(f store.SealedField) bool { return f.Shown && f.Version == version })
 }
 
+// Renews says whether some part of a configuration is not the one in force,
+// among the fields of the given version.
+func (v *Vault) Renews(ctx context.Context, at store.Place, version int64, parts []provider.Part) (bool, error) {
+	if len(parts) == 0 {
+		return false, nil
+	}
+	held, err := v.open(ctx, at, "", func(f store.SealedField) bool { return f.Version == version })
+	return slices.ContainsFunc(parts, func(p provider.Part) bool {
+		return !slices.ContainsFunc(held, func(h provider.Part) bool {
+			return h.Pointer == p.Pointer && h.Value.Reveal() == p.Value.Reveal()
+		})
+	}), err
+}
+
 // OpenSignup opens what was sealed of a signup, for the provider that it is
 // handed to. There is nothing once the person was erased.
 func (v *Vault) OpenSignup(ctx context.Context, at store.Place, signup string) ([]provider.Part, error) {
