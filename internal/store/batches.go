@@ -12,11 +12,11 @@ const TaskBatch = "batch"
 
 var (
 	tasksInBatches = reads(`SELECT ` + taskColumns + ` FROM task
-		WHERE provider = $1 AND kind = 'batch' AND state = 'due' AND account >= $2 AND account < $3 AND signup > $4
+		WHERE provider = $1 AND kind = 'batch' AND state = 'due' AND account BETWEEN $2 AND $3 AND signup > $4
 		ORDER BY signup LIMIT $5`)
 
 	taskInBatch = reads(`SELECT ` + taskColumns + ` FROM task
-		WHERE provider = $1 AND kind = 'batch' AND account >= $2 AND account < $3 AND signup = $4`)
+		WHERE provider = $1 AND kind = 'batch' AND account BETWEEN $2 AND $3 AND signup = $4`)
 )
 
 // noSignup is before the id of every signup.
@@ -32,7 +32,7 @@ func (s *Store) Waiting(ctx context.Context, world account.World, provider, afte
 	if !isID(after) {
 		return nil, nil
 	}
-	return list(ctx, s, tasksInBatches, scanTask, provider, string(rune(world)), string(rune(world+1)), after, limit)
+	return list(ctx, s, tasksInBatches, scanTask, provider, firstOf(world), lastOf(world), after, limit)
 }
 
 // InBatch finds the task of a signup that went, or is to go, into a file;
@@ -41,5 +41,5 @@ func (s *Store) InBatch(ctx context.Context, world account.World, provider, sign
 	if !isID(signup) {
 		return Task{}, fault.Missing()
 	}
-	return one(ctx, s, taskInBatch, scanTask, provider, string(rune(world)), string(rune(world+1)), signup)
+	return one(ctx, s, taskInBatch, scanTask, provider, firstOf(world), lastOf(world), signup)
 }

@@ -80,6 +80,10 @@ func (s *Store) Sync(ctx context.Context, at Place) (SyncState, error) {
 	return found[0], nil
 }
 
+// firstOf and lastOf are the ids between which the accounts of a world are.
+func firstOf(w account.World) string { return string(account.Platform(w)) }
+func lastOf(w account.World) string  { return string(rune(w)) + "99999999" }
+
 // DueForSync lists connections of the providers that nobody asked about since
 // a time: the pending ones first, then enabled ones, least recently asked
 // first.
@@ -90,7 +94,7 @@ func (s *Store) DueForSync(ctx context.Context, world account.World, providers [
 	return list(ctx, s, syncDue, func(r row) (p Place, err error) {
 		err = r.Scan(&p.Account, &p.Provider)
 		return p, err
-	}, string(rune(world))+"00000000", string(rune(world))+"99999999", ","+strings.Join(providers, ",")+",", micros(before), limit)
+	}, firstOf(world), lastOf(world), ","+strings.Join(providers, ",")+",", micros(before), limit)
 }
 
 // Drifting lists connections that the caller covers or owns and whose provider

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -236,5 +237,27 @@ func testClock(t *testing.T, d door) {
 	mustChange(t, s, look)
 	if seen != time.Hour {
 		t.Errorf("a decision saw the clock %v ahead", seen)
+	}
+}
+
+// The loop looks for steps every second, while some wait for weeks.
+func TestLookingForStepsReadsNoneOfThoseThatWait(t *testing.T) {
+	s := openStore(t, doors["sqlite"](t))
+	rows, err := s.read.db.Query("EXPLAIN QUERY PLAN "+accountsWithSteps.one, 0, 10, firstOf(account.Test), lastOf(account.Test))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, detail)
+	}
+	if text := strings.Join(plan, "\n"); !strings.Contains(text, "task_step (account=? AND due_at<?)") || strings.Contains(text, "SCAN") {
+		t.Error(text)
 	}
 }
