@@ -32,12 +32,14 @@ const (
 var (
 	errUnreadable = errors.New("neither a PEM certificate nor a PKCS #12 file that its passphrase opens")
 	errDemanding  = errors.New("opening the file would take too much work")
+	errBusy       = errors.New("others' files are being opened")
 
 	decoding = make(chan struct{}, maxDecoding)
 )
 
 // readCertificates notes on the fields that hold a certificate when it ends.
-// One that can't be read is refused with the name of its member.
+// One that can't be read is refused with the name of its member. Unavailable
+// means that others kept it from being read.
 func readCertificates(fields []store.SealedField, parts []provider.Part, certificates []provider.Certificate) error {
 	var problems []fault.Problem
 	for _, c := range certificates {
@@ -46,6 +48,9 @@ func readCertificates(fields []store.SealedField, parts []provider.Part, certifi
 			continue
 		}
 		end, err := notAfter(textOf(parts, c.Member), textOf(parts, c.Passphrase))
+		if errors.Is(err, errBusy) {
+			return fault.New(fault.Unavailable, fault.CodeUnavailable, "too many certificates are being read; try again").Because(err)
+		}
 		if err != nil {
 			problems = append(problems, fault.Problem{
 				In: "body", Name: c.Member, Path: "#" + memberPointer(c.Member), Code: "INVALID_FORMAT",
@@ -132,7 +137,7 @@ func pkcs12End(data []byte, passphrase string) (time.Time, error) {
 	select {
 	case decoding <- struct{}{}:
 	case <-limit.C:
-		return time.Time{}, errDemanding
+		return time.Time{}, errBusy
 	}
 	done := make(chan result, 1)
 	go func() {

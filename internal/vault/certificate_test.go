@@ -175,3 +175,26 @@ func asText(s string) string {
 	text, _ := json.Marshal(s)
 	return string(text)
 }
+
+// Who did nothing wrong is told to come again, and not that its file is bad.
+func TestACertificateThatWaitedForOthersIsNotRefused(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, w world) {
+		at := store.Place{Account: accounts[0], Provider: "swish"}
+		file := base64.StdEncoding.EncodeToString(pkcs12File(t, pkcs12.Modern2023, time.Now().AddDate(1, 0, 0), "swish"))
+		seal := func() error {
+			_, err := w.vault.Configuration(t.Context(), at, parts(false, map[string]string{
+				"/cert": asText(file), "/passphrase": asText("swish"),
+			}), []provider.Certificate{{Member: "cert", Passphrase: "passphrase"}})
+			return err
+		}
+		release := vault.Occupy()
+		err := seal()
+		release()
+		if fault.From(err).Kind != fault.Unavailable {
+			t.Errorf("%v", err)
+		}
+		if err := seal(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -8,3 +8,15 @@ var NotAfter = notAfter
 
 // Affordable refuses a file that asks for too much work.
 func Affordable(der []byte) error { return affordable(der, maxNesting) }
+
+// Occupy keeps others from opening files until release is called.
+func Occupy() (release func()) {
+	for range maxDecoding {
+		decoding <- struct{}{}
+	}
+	return func() {
+		for range maxDecoding {
+			<-decoding
+		}
+	}
+}
