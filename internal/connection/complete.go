@@ -18,7 +18,8 @@ type Message struct {
 // Hear takes in what a provider said of one signup. In the single model only
 // the newest one can be spoken of. A signup that was completed is not
 // completed again, nor reconfigured, while the connection is enabled: a
-// connection in use is never pointed elsewhere without a new signup. What
+// connection in use is never pointed elsewhere without a new signup. One that
+// has no configuration yet may still be given its first. What
 // completes a signup happened when it was heard, unless it says otherwise: a
 // report of before that comes later is stale, and then nothing but the event
 // is recorded. It is Missing when there is no such signup. c must have been loaded whole.
@@ -31,7 +32,8 @@ func Hear(c *Connection, p *provider.Provider, in Message, act Act) (Event, erro
 		return Event{}, fault.New(fault.Invalid, fault.CodeSignupReplaced, "the signup was replaced by a newer one")
 	}
 	changes := in.Final || in.Configuration != nil
-	if changes && c.Status == Enabled && !s.CallbackAt.IsZero() {
+	first := c.Configuration == nil && in.Configuration != nil
+	if changes && c.Status == Enabled && !s.CallbackAt.IsZero() && !first {
 		return Event{}, enabled("the connection is enabled, and this signup was completed before; it takes a new signup to change it")
 	}
 	in.Event.Signup, in.Event.Rule = s.Seq, p.Signup.Rule

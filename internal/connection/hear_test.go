@@ -100,6 +100,21 @@ func TestAReportOfBeforeTheCallbackThatComesLaterIsStale(t *testing.T) {
 	}
 }
 
+func TestAConnectionThatWasEnabledWithoutAConfigurationMayStillBeGivenOne(t *testing.T) {
+	d := &desk{now: start}
+	c := apply(t, nil, single, `{"n":1}`, d)
+	empty := completes(c.Signups[0].ID, "")
+	empty.Configuration = nil
+	hear(t, c, single, empty, d)
+	hear(t, c, single, completes(c.Signups[0].ID, `{"id":1}`), d)
+	if c.Status != connection.Enabled || string(c.Configuration) != `{"id":1}` {
+		t.Errorf("%s with %s", c.Status, c.Configuration)
+	}
+	if _, err := connection.Hear(c, single, completes(c.Signups[0].ID, `{"id":2}`), d.act()); codeOf(err) != fault.CodeConnectionEnabled {
+		t.Error(err)
+	}
+}
+
 func TestASignupMayBeCompletedAgainOnceTheConnectionFailed(t *testing.T) {
 	d := &desk{now: start}
 	c := apply(t, nil, single, `{"n":1}`, d)
