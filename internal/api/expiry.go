@@ -33,7 +33,7 @@ func (o operations) listExpiring(ctx context.Context, call *gate.Call, _ struct{
 	all := []expiring{}
 	for _, e := range found[:min(limit, len(found))] {
 		all = append(all, expiring{
-			e.Place.Account, e.Place.Provider, strings.TrimPrefix(e.Member, "/"), e.Version, onWire(e.NotAfter), e.Days(),
+			e.Place.Account, e.Place.Provider, e.Member, e.Version, onWire(e.NotAfter), e.Days(),
 		})
 	}
 	return all, err

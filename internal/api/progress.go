@@ -103,7 +103,7 @@ func (o operations) progress(ctx context.Context, call *gate.Call, _ struct{}) (
 }
 
 func describe(c *connection.Connection, p *provider.Provider, now time.Time) progress {
-	t := connection.TurnOf(c, p)
+	t := connection.TurnOf(c, p, now)
 	return progress{
 		Account: string(c.Account), Connection: c.Provider, Title: p.Title, Status: c.Status, Schema: c.Schema,
 		Since: onWire(t.Since), Event: t.Event, Turn: t.Who, Due: onWire(t.Due), Overdue: !t.Due.IsZero() && now.After(t.Due),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"text/tabwriter"
 )
 
@@ -186,7 +187,11 @@ func (c expiringCommand) Run(ctx context.Context, stdio Stdio) error {
 	table := tabwriter.NewWriter(stdio.Out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "ACCOUNT\tCONNECTION\tMEMBER\tENDS\tDAYS LEFT")
 	for _, e := range found {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\n", printable(e.Account), printable(e.Connection), printable(e.Member), printable(e.NotAfter), e.Days)
+		left := strconv.Itoa(e.Days)
+		if e.Days < 0 {
+			left = "ended"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", printable(e.Account), printable(e.Connection), printable(e.Member), printable(e.NotAfter), left)
 	}
 	return table.Flush()
 }

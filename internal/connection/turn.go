@@ -24,8 +24,9 @@ type Turn struct {
 
 // TurnOf reads the turn off the newest event that was applied: what its sender
 // said, then what the provider's file knows of it, then what is known of its
-// reason. c must have been loaded whole.
-func TurnOf(c *Connection, p *provider.Provider) Turn {
+// reason. Nobody is sent to a link that has ended by now, a time of the
+// account. c must have been loaded whole.
+func TurnOf(c *Connection, p *provider.Provider, now time.Time) Turn {
 	e := c.standsAt()
 	known := p.Events[e.Name]
 	t := Turn{
@@ -41,7 +42,24 @@ func TurnOf(c *Connection, p *provider.Provider) Turn {
 	if reason, ok := provider.ReasonOf(t.Code); ok {
 		t.explain(reason, e.Code != "")
 	}
+	if c.Status == Pending && t.atLink() && !now.Before(c.newest().ExpiresAt) {
+		return t.tooLate()
+	}
 	return t
+}
+
+// atLink says whether the merchant must follow the signup's link.
+func (t Turn) atLink() bool {
+	return t.Who == "merchant" && (t.Code == "" || t.Code == "signature_required")
+}
+
+// tooLate is the turn once the link has ended that the merchant had to follow.
+func (t Turn) tooLate() Turn {
+	late := Turn{Since: t.Since, Event: t.Event, Code: "link_expired"}
+	if reason, ok := provider.ReasonOf(late.Code); ok {
+		late.explain(reason, true)
+	}
+	return late
 }
 
 // explain adds what is known of the reason. One that the sender named knows

@@ -155,7 +155,7 @@ func TestASignupThatNobodyTakesIsTriedForThreeDaysAndThenTheOperatorsTurn(t *tes
 	c := w.connection()
 	last := c.Events[len(c.Events)-1]
 	p, _ := w.Catalogue().Get(slug)
-	if turn := connection.TurnOf(c, p); last.Name != SubmissionFailed || c.Status != connection.Pending || turn.Who != "operator" {
+	if turn := connection.TurnOf(c, p, w.Now()); last.Name != SubmissionFailed || c.Status != connection.Pending || turn.Who != "operator" {
 		t.Errorf("%+v, turn %+v", last, turn)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"mooring/internal/account"
@@ -19,14 +20,21 @@ import (
 // Expiry is a certificate in force that ends.
 type Expiry struct {
 	Place    store.Place
-	Member   string // JSON pointer into the configuration
+	Member   string // of the configuration: a JSON pointer without its first slash, such as "cert"
 	Version  int64
 	NotAfter time.Time
 	Now      time.Time // of the account
 }
 
-// Days is how many whole days are left; 0 once it has ended.
-func (e Expiry) Days() int { return max(0, int(e.NotAfter.Sub(e.Now)/(24*time.Hour))) }
+// Days is how many whole days are left; below zero once it has ended.
+func (e Expiry) Days() int {
+	left := e.NotAfter.Sub(e.Now)
+	days := int(left / (24 * time.Hour))
+	if left < 0 { // the day that has begun counts
+		days--
+	}
+	return days
+}
 
 // The days before the end of a certificate at which an event is recorded, the
 // earliest first.
@@ -67,7 +75,7 @@ func (v *Vault) Expiring(ctx context.Context, caller auth.Caller, within time.Du
 			clocks[f.Account] = now
 		}
 		if !f.NotAfter.After(now.Add(within)) {
-			found = append(found, Expiry{store.Place{Account: f.Account, Provider: f.Provider}, f.Pointer, f.Version, f.NotAfter, now})
+			found = append(found, Expiry{store.Place{Account: f.Account, Provider: f.Provider}, strings.TrimPrefix(f.Pointer, "/"), f.Version, f.NotAfter, now})
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Expiry) int { return cmp.Compare(a.NotAfter.Sub(a.Now), b.NotAfter.Sub(b.Now)) })
@@ -98,7 +106,7 @@ func (v *Vault) remind(ctx context.Context, e Expiry) error {
 			threshold = days
 		}
 	}
-	name := fmt.Sprintf("expiry/%d%s/%d", e.Version, e.Member, threshold)
+	name := fmt.Sprintf("expiry/%d/%s/%d", e.Version, e.Member, threshold)
 	if v.reminded(e.Place, name) {
 		return nil
 	}

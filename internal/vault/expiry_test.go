@@ -55,7 +55,7 @@ func TestAConnectionIsRemindedOncePerThresholdByItsOwnClock(t *testing.T) {
 				if e.Name != connection.CredentialExpiring {
 					continue
 				}
-				if e.Status != connection.Pending || !strings.Contains(string(e.Metadata), `"/cert"`) {
+				if e.Status != connection.Pending || !strings.Contains(string(e.Metadata), `"member":"cert"`) {
 					t.Errorf("%s, %s", e.Status, e.Metadata)
 				}
 				_, rest, _ := strings.Cut(string(e.Metadata), `"days":`)
@@ -71,7 +71,7 @@ func TestAConnectionIsRemindedOncePerThresholdByItsOwnClock(t *testing.T) {
 			t.Errorf("%v, %v", other, err)
 		}
 		own, err := w.vault.Expiring(t.Context(), auth.Caller{Account: accounts[0]}, 60*day)
-		if err != nil || len(own) != 1 || own[0].Days() != 0 {
+		if err != nil || len(own) != 1 || own[0].Days() != -11 || own[0].Member != "cert" {
 			t.Errorf("%v, %v", own, err)
 		}
 	})
