@@ -17,7 +17,7 @@ func (o operations) audited(call *gate.Call, acc account.Account, action, target
 	now := o.Now()
 	return store.AuditRecord{
 		ID: NewID(), Account: acc.ID, At: now, AccountAt: acc.Now(now),
-		By: call.Caller.Client, Token: call.Caller.Token, Remote: call.Remote.String(),
+		By: call.Caller.Client, Token: call.Caller.Token, Remote: remote(call.Remote),
 		Action: action, Target: target, Outcome: outcome, Reason: reason,
 	}
 }

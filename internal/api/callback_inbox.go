@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 
+	"mooring/internal/account"
 	"mooring/internal/fault"
 	"mooring/internal/gate"
 	"mooring/internal/store"
@@ -81,8 +82,11 @@ func (o operations) replay(ctx context.Context, call *gate.Call, _ struct{}) (re
 	if len(r.Body) == 0 {
 		return receivedCallback{}, fault.New(fault.Conflict, fault.CodeConflict, "the body of the call was removed after 30 days; it can't be judged again")
 	}
-	act := o.act(call)
-	if _, err := o.judgeStored(ctx, hearing{Received: r, system: true, replayed: &act, remote: remote(call.Remote)}); err != nil && !refuses(err) {
+	target := r.Provider + "/" + r.ID
+	again := func(acc account.Account, state string) store.AuditRecord {
+		return o.audited(call, acc, "callback.replay", target, auditDone, state)
+	}
+	if _, err := o.judgeStored(ctx, hearing{Received: r, system: true, replayed: again}); err != nil && !refuses(err) {
 		return receivedCallback{}, err
 	}
 	r, err = o.Store.ReceivedByID(ctx, at, r.ID)

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mooring/internal/account"
 	"mooring/internal/auth"
 	"mooring/internal/connection"
 	"mooring/internal/fault"
@@ -26,8 +27,10 @@ type hearing struct {
 	body     []byte      // as it came
 	caller   auth.Caller // who sent it, to be checked once more in the transaction; not looked at when system
 	system   bool        // the service judges by itself what was let in before
-	replayed *actor      // who asked for it to be judged again; nil when nobody did
-	remote   string      // where they did from
+
+	// replayed is what is remembered of who asked for it to be judged again, and
+	// what it came to; nil when nobody did.
+	replayed func(acc account.Account, state string) store.AuditRecord
 }
 
 // said is what a call comes to, before the connection is looked at.
@@ -70,20 +73,20 @@ func (o operations) judge(ctx context.Context, h hearing) (connection.Effect, er
 func (h hearing) decide(f store.Found, what said, act actor) (d store.Decision, refused, err error) {
 	switch {
 	case f.Connection == nil:
-		return h.verdict(f, verdictOf(fault.Missing()), act), fault.Missing(), nil
+		return h.verdict(f, verdictOf(fault.Missing())), fault.Missing(), nil
 	case f.Replayed:
-		return h.verdict(f, store.Verdict{State: store.VerdictApplied, Effect: string(connection.Duplicate)}, act), nil, nil
+		return h.verdict(f, store.Verdict{State: store.VerdictApplied, Effect: string(connection.Duplicate)}), nil, nil
 	case f.Duplicate != nil:
-		return h.verdict(f, store.Verdict{State: store.VerdictApplied, Effect: string(connection.Duplicate), Event: f.Duplicate.Seq}, act), nil, nil
+		return h.verdict(f, store.Verdict{State: store.VerdictApplied, Effect: string(connection.Duplicate), Event: f.Duplicate.Seq}), nil, nil
 	}
 	e, err := connection.Hear(f.Connection, h.provider, what.message, act.in(f.Account))
 	switch {
 	case err != nil && refuses(err):
-		return h.verdict(f, verdictOf(err), act), err, nil
+		return h.verdict(f, verdictOf(err)), err, nil
 	case err != nil:
 		return store.Decision{}, nil, err
 	}
-	d = h.verdict(f, store.Verdict{State: store.VerdictApplied, Effect: string(connection.EffectOf(e)), Event: e.Seq}, act)
+	d = h.verdict(f, store.Verdict{State: store.VerdictApplied, Effect: string(connection.EffectOf(e)), Event: e.Seq})
 	d.Connection = f.Connection
 	if f.Connection.ConfiguredSeq == e.Seq {
 		d.Keys, d.Fields = what.sealed.Keys, what.sealed.At(e.Seq)
@@ -92,13 +95,10 @@ func (h hearing) decide(f store.Found, what said, act actor) (d store.Decision, 
 }
 
 // verdict is a decision that changes nothing but the call.
-func (h hearing) verdict(f store.Found, v store.Verdict, act actor) store.Decision {
+func (h hearing) verdict(f store.Found, v store.Verdict) store.Decision {
 	d := store.Decision{Verdict: &v}
 	if h.replayed != nil {
-		d.Audit = []store.AuditRecord{{
-			ID: NewID(), Account: h.Account, At: act.at, AccountAt: f.Account.Now(act.at), By: h.replayed.by, Remote: h.remote,
-			Action: "callback.replay", Target: h.Provider + "/" + h.ID, Outcome: "done", Reason: v.State,
-		}}
+		d.Audit = []store.AuditRecord{h.replayed(f.Account, v.State)}
 	}
 	return d
 }
@@ -109,10 +109,9 @@ func (o operations) refuse(ctx context.Context, h hearing, cause error) error {
 	if !refuses(cause) {
 		return cause
 	}
-	act := actor{by: h.By, at: o.Now()}
 	_, err := o.Store.Change(ctx, store.Change{
 		System: true, Account: h.Account, Provider: h.Provider, Inbox: &store.Inbox{ID: h.ID, Signup: h.Signup, Digest: h.Digest},
-		Decide: func(f store.Found) (store.Decision, error) { return h.verdict(f, verdictOf(cause), act), nil },
+		Decide: func(f store.Found) (store.Decision, error) { return h.verdict(f, verdictOf(cause)), nil },
 	})
 	if err != nil {
 		return err

@@ -169,10 +169,7 @@ func (o operations) makeCallbackToken(ctx context.Context, call *gate.Call, _ st
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	err = o.Store.Audit(ctx, store.AuditRecord{
-		ID: NewID(), Account: at.Account, At: now, AccountAt: acc.Now(now), By: call.Caller.Client, Remote: remote(call.Remote),
-		Action: "callback_token.make", Target: at.Provider + "/" + s.ID, Outcome: "done",
-	})
+	err = o.Store.Audit(ctx, o.audited(call, acc, "callback_token.make", at.Provider+"/"+s.ID, auditDone, ""))
 	if err != nil {
 		return gate.Reply{}, err
 	}
