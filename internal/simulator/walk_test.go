@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"flag"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,14 @@ import (
 	"mooring/internal/simulator"
 	"mooring/internal/store"
 )
+
+// Each walk opens a database, so there are fewer than rapid's hundred unless
+// the command line asks for more.
+func init() {
+	if err := flag.Set("rapid.checks", "25"); err != nil {
+		panic(err)
+	}
+}
 
 // TestAWalkOfMovesFollowsTheFile signs up and moves the clock at random, and
 // compares what happens with the plainest model: a list of times.
