@@ -94,7 +94,7 @@ func (o operations) keepCall(ctx context.Context, call *gate.Call, at store.Plac
 		Operation: call.Operation.ID, By: call.Caller.Client, Remote: remote(call.Remote), Header: header,
 		ReceivedAt: o.Now(), Digest: o.digest(call.Operation.ID, call.Body),
 	}
-	if r.Key, r.Body, err = o.Vault.SealBody(ctx, at.Account, r.ID, call.Body); err != nil {
+	if r.Key, r.Body, err = o.Vault.SealBody(ctx, r, call.Body); err != nil {
 		return store.Received{}, err
 	}
 	return r, o.Store.Receive(ctx, r)

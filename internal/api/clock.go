@@ -17,7 +17,6 @@ import (
 	"mooring/internal/gate"
 	"mooring/internal/simulator"
 	"mooring/internal/store"
-	"mooring/internal/wire"
 )
 
 type clockBody struct {
@@ -81,7 +80,7 @@ func (o operations) clock(ctx context.Context, call *gate.Call, _ struct{}) (clo
 	if err != nil {
 		return clockAnswer{}, err
 	}
-	answer := clockAnswer{AccountID: acc.ID, Now: shown(acc.Now(o.Now())), AheadSeconds: seconds(acc.Ahead)}
+	answer := clockAnswer{AccountID: acc.ID, Now: onWire(acc.Now(o.Now())), AheadSeconds: seconds(acc.Ahead)}
 	if next != nil {
 		step := showPlanned(*next)
 		answer.Next = &step
@@ -109,7 +108,7 @@ func (o operations) moveClock(ctx context.Context, call *gate.Call, in clockBody
 			o.remind(ctx, call, move.Account.ID)
 		}
 		return moveAnswer{
-			AccountID: move.Account.ID, Now: shown(move.Account.Now(o.Now())), AheadSeconds: seconds(move.Account.Ahead),
+			AccountID: move.Account.ID, Now: onWire(move.Account.Now(o.Now())), AheadSeconds: seconds(move.Account.Ahead),
 			More: move.More, Left: formatSpan(move.Left), Fired: showFired(move.Fired),
 		}, err
 	})
@@ -141,7 +140,7 @@ func (o operations) simulate(ctx context.Context, call *gate.Call, in simulateBo
 			Caller: call.Caller, Place: place(call, p), Signup: in.SignupID, Scenario: in.Scenario,
 		})
 		answer := simulatedAnswer{
-			AccountID: move.Account.ID, Now: shown(move.Account.Now(o.Now())), Steps: []plannedStep{}, Fired: showFired(move.Fired),
+			AccountID: move.Account.ID, Now: onWire(move.Account.Now(o.Now())), Steps: []plannedStep{}, Fired: showFired(move.Fired),
 		}
 		for _, step := range planned {
 			answer.Steps = append(answer.Steps, showPlanned(step))
@@ -205,20 +204,18 @@ func (o operations) simulated(ctx context.Context, call *gate.Call) error {
 }
 
 func showPlanned(s simulator.Planned) plannedStep {
-	return plannedStep{At: shown(s.At), Connection: s.Provider, SignupID: s.Signup, Scenario: s.Scenario, Event: s.Event, Lost: s.Lost}
+	return plannedStep{At: onWire(s.At), Connection: s.Provider, SignupID: s.Signup, Scenario: s.Scenario, Event: s.Event, Lost: s.Lost}
 }
 
 func showFired(all []simulator.Fired) []firedStep {
 	steps := make([]firedStep, len(all))
 	for i, s := range all {
 		steps[i] = firedStep{
-			At: shown(s.At), Connection: s.Provider, SignupID: s.Signup, Scenario: s.Scenario, Event: s.Event, Outcome: s.Outcome, Code: s.Code,
+			At: onWire(s.At), Connection: s.Provider, SignupID: s.Signup, Scenario: s.Scenario, Event: s.Event, Outcome: s.Outcome, Code: s.Code,
 		}
 	}
 	return steps
 }
-
-func shown(t time.Time) string { return t.UTC().Format(wire.TimeFormat) }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 

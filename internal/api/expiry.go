@@ -22,16 +22,13 @@ type expiring struct {
 // listExpiring lists the certificates in force that end soon, by the clocks of
 // their accounts.
 func (o operations) listExpiring(ctx context.Context, call *gate.Call, _ struct{}) ([]expiring, error) {
-	days, limit := 60, 10
+	days := 60
 	if s, ok := call.Query("within"); ok {
 		days, _ = strconv.Atoi(strings.TrimSuffix(s, "d")) // the contract bounds it
 	}
-	if s, ok := call.Query("limit"); ok {
-		limit, _ = strconv.Atoi(s) // likewise
-	}
 	found, err := o.Vault.Expiring(ctx, call.Caller, time.Duration(days)*24*time.Hour)
 	all := []expiring{}
-	for _, e := range found[:min(limit, len(found))] {
+	for _, e := range found[:min(limitOf(call), len(found))] {
 		all = append(all, expiring{
 			e.Place.Account, e.Place.Provider, e.Member, e.Version, onWire(e.NotAfter), e.Days(),
 		})

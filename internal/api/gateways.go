@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"mooring/internal/account"
@@ -59,15 +58,12 @@ type drift struct {
 
 // listDrift lists what providers see otherwise.
 func (o operations) listDrift(ctx context.Context, call *gate.Call, _ struct{}) ([]drift, error) {
-	limit, after := 10, store.Place{}
-	if s, ok := call.Query("limit"); ok {
-		limit, _ = strconv.Atoi(s) // the contract bounds it
-	}
+	var after store.Place
 	if s, ok := call.Query("starting_after"); ok {
-		id, slug, _ := strings.Cut(s, "/") // likewise
+		id, slug, _ := strings.Cut(s, "/") // the contract has its form
 		after = store.Place{Account: account.ID(id), Provider: slug}
 	}
-	states, err := o.Store.Drifting(ctx, call.Caller, after, limit)
+	states, err := o.Store.Drifting(ctx, call.Caller, after, limitOf(call))
 	if err != nil {
 		return nil, err
 	}

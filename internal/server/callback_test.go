@@ -251,7 +251,7 @@ func TestACallThatWasLeftIsJudgedLater(t *testing.T) {
 				Header: []byte(`{"request_id":"x"}`), ReceivedAt: server.Now().Add(-age), Digest: []byte(body),
 			}
 			var err error
-			if r.Key, r.Body, err = d.server.Vault().SealBody(t.Context(), at.Account, r.ID, []byte(body)); err != nil {
+			if r.Key, r.Body, err = d.server.Vault().SealBody(t.Context(), r, []byte(body)); err != nil {
 				t.Fatal(err)
 			}
 			if err := d.server.Store().Receive(t.Context(), r); err != nil {

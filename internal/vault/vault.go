@@ -136,13 +136,14 @@ const (
 	purposeBody  = "inbox"
 )
 
-// SealBody seals the raw body of a received call; it returns the id of the key.
-func (v *Vault) SealBody(ctx context.Context, id account.ID, received string, body []byte) (key string, sealed []byte, err error) {
-	key, box, err := v.accountKey(ctx, id)
+// SealBody seals the raw body of a received call, which is described already;
+// it returns the id of the key.
+func (v *Vault) SealBody(ctx context.Context, r store.Received, body []byte) (key string, sealed []byte, err error) {
+	key, box, err := v.accountKey(ctx, r.Account)
 	if err != nil {
 		return "", nil, err
 	}
-	sealed, err = box.Seal(body, purposeBody, string(id), received)
+	sealed, err = box.Seal(body, placeOfBody(r)...)
 	return key, sealed, err
 }
 
@@ -155,11 +156,17 @@ func (v *Vault) OpenBody(ctx context.Context, r store.Received) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	body, err := box.Open(r.Body, purposeBody, string(r.Account), r.ID)
+	body, err := box.Open(r.Body, placeOfBody(r)...)
 	if err != nil {
 		return nil, fmt.Errorf("open the body of received call %s: %w", r.ID, err)
 	}
 	return body, nil
+}
+
+// placeOfBody is what a body is bound to. Who writes to the database can't have
+// it judged as what was said of another signup, or by another operation.
+func placeOfBody(r store.Received) []string {
+	return []string{purposeBody, string(r.Account), r.Provider, r.Signup, r.Operation, r.ID}
 }
 
 // seal seals parts for a holder of a connection.

@@ -272,26 +272,32 @@ func TestNodesAgreeOnTheKeyOfAnAccount(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, w world) {
 		var group sync.WaitGroup
 		ids, bodies := make([]string, 8), make([][]byte, 8)
+		call := store.Received{Account: accounts[0], Provider: "swish", ID: "call", Signup: "signup", Operation: "post"}
 		for i := range ids {
 			group.Go(func() {
 				var err error
-				if ids[i], bodies[i], err = w.another().SealBody(t.Context(), accounts[0], "call", []byte("body")); err != nil {
+				if ids[i], bodies[i], err = w.another().SealBody(t.Context(), call, []byte("body")); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		group.Wait()
 		for i := range ids {
-			r := store.Received{Account: accounts[0], ID: "call", Key: ids[i], Body: bodies[i]}
+			r := call
+			r.Key, r.Body = ids[i], bodies[i]
 			if ids[i] != ids[0] {
 				t.Errorf("node %d made a key of its own", i)
 			}
 			if body, err := w.vault.OpenBody(t.Context(), r); err != nil || string(body) != "body" {
 				t.Errorf("%q, %v", body, err)
 			}
-			for _, moved := range []store.Received{
-				{Account: accounts[0], ID: "other", Key: r.Key, Body: r.Body}, {Account: accounts[1], ID: "call", Key: r.Key, Body: r.Body},
+			for _, move := range []func(*store.Received){
+				func(r *store.Received) { r.Account = accounts[1] }, func(r *store.Received) { r.Provider = "vipps" },
+				func(r *store.Received) { r.ID = "other" }, func(r *store.Received) { r.Signup = "other" },
+				func(r *store.Received) { r.Operation = "put" },
 			} {
+				moved := r
+				move(&moved)
 				if _, err := w.vault.OpenBody(t.Context(), moved); err == nil {
 					t.Error("a body opened in another row")
 				}
