@@ -143,7 +143,7 @@ func (o operations) release(ctx context.Context, call *gate.Call, in releaseBody
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	reply, err := o.releaseTo(ctx, call, p, in)
+	reply, err := o.releaseWithin(ctx, call, p, in)
 	if err == nil {
 		return reply, nil
 	}
@@ -157,13 +157,24 @@ func (o operations) release(ctx context.Context, call *gate.Call, in releaseBody
 	return gate.Reply{}, err
 }
 
-func (o operations) releaseTo(ctx context.Context, call *gate.Call, p *provider.Provider, in releaseBody) (gate.Reply, error) {
-	at := place(call, p)
-	if wait := o.Vault.Limits.Wait(call.Caller.Client, at, o.Now()); wait > 0 {
+// releaseWithin releases within the limit, of which what came to nothing uses
+// up nothing.
+func (o operations) releaseWithin(ctx context.Context, call *gate.Call, p *provider.Provider, in releaseBody) (gate.Reply, error) {
+	wait, giveBack := o.Vault.Limits.Take(call.Caller.Client, place(call, p), o.Now())
+	if wait > 0 {
 		slow := fault.New(fault.TooMany, fault.CodeTooMany, "too many releases of these credentials; wait")
 		slow.RetryAfter = wait
 		return gate.Reply{}, slow
 	}
+	reply, err := o.releaseTo(ctx, call, p, in)
+	if err != nil {
+		giveBack()
+	}
+	return reply, err
+}
+
+func (o operations) releaseTo(ctx context.Context, call *gate.Call, p *provider.Provider, in releaseBody) (gate.Reply, error) {
+	at := place(call, p)
 	recipients, err := o.recipientsNamed(ctx, call.Caller.Account, in.Recipients)
 	if err != nil {
 		return gate.Reply{}, err

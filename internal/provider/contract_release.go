@@ -66,4 +66,4 @@ clear. What is inside is a JSON document with the version in force and, if there
 needed until a change has reached everybody.
 
 Each release and each refused one is audited. A client may have the credentials of one connection released ten times at
-once, and then every six seconds. When there are none the answer is 404.`
+once, and then every six seconds; what is refused does not count. When there are none the answer is 404.`

@@ -49,6 +49,9 @@ func (v *Vault) Release(ctx context.Context, at store.Place, inForce int64, reci
 	}
 	out := Released{Account: string(at.Account), Connection: at.Provider, ReleasedAt: v.now()}
 	for _, f := range fields { // newest version first
+		if f.Pointer == "" { // sealed whole, because it was no object: it has no member to release
+			continue
+		}
 		last := len(out.Versions) - 1
 		if last < 0 || out.Versions[last].Version != f.Version {
 			if last == 1 {
@@ -113,9 +116,10 @@ type limited struct {
 	at     store.Place
 }
 
-// Wait says how long a client must wait before it may have the credentials of
-// a connection; 0 when it may now, which counts.
-func (l *Limits) Wait(client string, at store.Place, now time.Time) time.Duration {
+// Take has a client take one of its releases of the credentials of a connection.
+// It says how long to wait when there is none now, and otherwise how to give it
+// back, for a release that came to nothing.
+func (l *Limits) Take(client string, at store.Place, now time.Time) (wait time.Duration, giveBack func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	name := limited{client, at}
@@ -128,9 +132,9 @@ func (l *Limits) Wait(client string, at store.Place, now time.Time) time.Duratio
 		l.all[name] = one
 	}
 	r := one.ReserveN(now, 1)
-	wait := r.DelayFrom(now)
-	if wait > 0 {
-		r.CancelAt(now)
+	giveBack = func() { r.CancelAt(now) }
+	if wait = r.DelayFrom(now); wait > 0 {
+		giveBack()
 	}
-	return wait
+	return wait, giveBack
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
@@ -324,5 +325,42 @@ func TestDigestsTellKindsAndKeysApart(t *testing.T) {
 		if bytes.Equal(first, d) {
 			t.Errorf("another %s has the same digest", name)
 		}
+	}
+}
+
+func TestWhatHasNoMembersReleasesNothing(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, w world) {
+		identity, err := age.GenerateX25519Identity()
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := []store.Recipient{{Name: "checkout", PublicKey: identity.Recipient().String()}}
+		at := store.Place{Account: accounts[0], Provider: "vipps"}
+		version := w.sign(at, newID(), w.configuration(at, map[string]string{"": ""}))
+		released, err := w.vault.Release(t.Context(), at, version, to)
+		if err != nil || released != nil {
+			t.Errorf("%q, %v", released, err)
+		}
+	})
+}
+
+func TestAReleaseThatCameToNothingIsGivenBack(t *testing.T) {
+	var l vault.Limits
+	at, start := store.Place{Account: accounts[0], Provider: "vipps"}, now()
+	for range 10 {
+		if wait, _ := l.Take("checkout", at, start); wait > 0 {
+			t.Fatalf("wait %s", wait)
+		}
+	}
+	if wait, _ := l.Take("checkout", at, start); wait == 0 {
+		t.Fatal("an eleventh at once")
+	}
+	later := start.Add(10 * time.Second)
+	for range 20 {
+		wait, giveBack := l.Take("checkout", at, later)
+		if wait > 0 {
+			t.Fatalf("wait %s", wait)
+		}
+		giveBack()
 	}
 }
