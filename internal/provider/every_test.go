@@ -161,23 +161,23 @@ func (s suite) key(t *testing.T, p *provider.Provider) {
 	for _, name := range p.Signup.Key {
 		signup := plain(t, p.Example()).(map[string]any)
 		signup[name] = "Other"
-		if same := known[p.SignupKey(provider.Canonical(signup))]; same != "" {
+		if same := known[p.SignupKey(provider.Spelt(signup))]; same != "" {
 			t.Errorf("another %s has the key of %s", name, same)
 		}
-		other := p.SignupKey(provider.Canonical(signup))
+		other := p.SignupKey(provider.Spelt(signup))
 		known[other] = "another " + name
 		signup[name] = "oTHER"
-		if same := p.SignupKey(provider.Canonical(signup)) == other; same != slices.Contains(p.Signup.UUIDs, name) {
+		if same := p.SignupKey(provider.Spelt(signup)) == other; same != slices.Contains(p.Signup.UUIDs, name) {
 			t.Errorf("%s in another case is the same: %v", name, same)
 		}
 		delete(signup, name)
-		if p.SignupKey(provider.Canonical(signup)) == other {
+		if p.SignupKey(provider.Spelt(signup)) == other {
 			t.Errorf("no %s and another one have the same key", name)
 		}
 	}
 	signup := plain(t, p.Example()).(map[string]any)
 	signup["irrelevant"] = "x"
-	if known[p.SignupKey(provider.Canonical(signup))] != "the example" {
+	if known[p.SignupKey(provider.Spelt(signup))] != "the example" {
 		t.Error("a member outside the key matters")
 	}
 }

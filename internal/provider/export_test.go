@@ -32,8 +32,8 @@ func (p *Provider) ContractPrefix() string { return p.file.Prefix }
 // SignupReceived is the name of the event that every file must explain.
 const SignupReceived = signupReceived
 
-// Canonical is the one spelling of a plain value.
-func Canonical(value any) []byte { return canonical(value) }
+// Spelt is the one spelling of a plain value.
+func Spelt(value any) []byte { return canonical(value) }
 
 // Ruled is a provider with nothing but schemas.
 func Ruled(request, configuration map[string]any) *Provider {

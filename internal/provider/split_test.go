@@ -163,11 +163,11 @@ func drawDocument(t *rapid.T) drawn {
 func TestNothingClassedIsKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawDocument(t)
-		whole := provider.Canonical(d.value)
+		whole := provider.Spelt(d.value)
 		p := provider.Ruled(d.schema, d.schema)
 		kept, parts := p.SplitSignup(bytes.Clone(whole))
-		if want := provider.Canonical(d.kept); !bytes.Equal(kept, want) {
-			t.Errorf("%s\nof %s is kept\n%s", whole, provider.Canonical(d.schema), cmp.Diff(string(want), string(kept)))
+		if want := provider.Spelt(d.kept); !bytes.Equal(kept, want) {
+			t.Errorf("%s\nof %s is kept\n%s", whole, provider.Spelt(d.schema), cmp.Diff(string(want), string(kept)))
 		}
 		for _, hidden := range d.hidden {
 			for _, form := range []string{hidden, base64.StdEncoding.EncodeToString([]byte(hidden)), hex.EncodeToString([]byte(hidden))} {
@@ -188,9 +188,9 @@ func TestWhatMayBeShownComesBackWhereItWas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawDocument(t)
 		p := provider.Ruled(nil, d.schema)
-		kept, parts := p.SplitConfiguration(provider.Canonical(d.value))
-		if want, got := provider.Canonical(d.shown), p.Disclose(kept, parts); !bytes.Equal(want, got) {
-			t.Errorf("%s: %s", provider.Canonical(d.schema), cmp.Diff(string(want), string(got)))
+		kept, parts := p.SplitConfiguration(provider.Spelt(d.value))
+		if want, got := provider.Spelt(d.shown), p.Disclose(kept, parts); !bytes.Equal(want, got) {
+			t.Errorf("%s: %s", provider.Spelt(d.schema), cmp.Diff(string(want), string(got)))
 		}
 		if again, more := p.SplitConfiguration(kept); !bytes.Equal(again, kept) || len(more) > count(d.kept) {
 			t.Errorf("what was kept is split again: %s", again)
@@ -206,7 +206,7 @@ func TestErasureLeavesNothingClassed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawDocument(t)
 		p := provider.Ruled(d.schema, nil)
-		kept, _ := p.SplitSignup(provider.Canonical(d.value))
+		kept, _ := p.SplitSignup(provider.Spelt(d.value))
 		erased := p.Anonymous(kept)
 		var look func(at string, schema map[string]any, value any)
 		look = func(at string, schema map[string]any, value any) {
@@ -261,7 +261,7 @@ func TestMasks(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
-		kept, _ := p.SplitSignup(provider.Canonical(map[string]any{"iban": text}))
+		kept, _ := p.SplitSignup(provider.Spelt(map[string]any{"iban": text}))
 		var got struct{ IBAN string }
 		if err := json.Unmarshal(kept, &got); err != nil {
 			t.Fatal(err)
