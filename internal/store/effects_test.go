@@ -320,6 +320,10 @@ func testErasure(t *testing.T, d door) {
 			t.Errorf("the call of an erased signup (%v) came back as %+v", gone, c)
 		}
 	}
+	late := received(t, s, signups[0].ID, own, "said after")
+	if c, err := s.ReceivedByID(ctx, vippsPlace, late.ID); err != nil || c.Body != nil || c.Key != "" {
+		t.Errorf("a call about an erased person was kept as %+v, %v", c, err)
+	}
 	claimed, err := s.Claim(ctx, noon.Add(time.Hour), time.Minute, 10)
 	if err != nil || len(claimed) != 1 || claimed[0].Signup != signups[1].ID {
 		t.Errorf("claimed %+v, %v; want the other signup's submission", claimed, err)

@@ -82,8 +82,10 @@ var (
 			SELECT account, provider, id FROM callback
 			WHERE body IS NOT NULL AND received_at <= $1 ORDER BY received_at LIMIT $2)`)
 
-	callsErased = writes(`UPDATE callback SET body = NULL, data_key = NULL, digest = NULL
+	callsErased = writes(`UPDATE callback SET body = NULL, data_key = NULL, digest = NULL, reason = ''
 		WHERE account = $1 AND provider = $2 AND signup = $3`)
+
+	signupErased = writes(`SELECT id FROM signup WHERE account = $1 AND provider = $2 AND id = $3 AND erased_at IS NOT NULL`)
 
 	signupThere = reads(`SELECT id FROM signup WHERE account = $1 AND provider = $2 AND id = $3`)
 
@@ -117,7 +119,8 @@ var (
 )
 
 // Receive writes a call into the inbox and returns once it is on disk. It is
-// Missing when there is no such signup. Nothing of its verdict is looked at.
+// Missing when there is no such signup. Nothing of its verdict is looked at. Of
+// a call about a person who was erased the body is not kept.
 func (s *Store) Receive(ctx context.Context, r Received) error {
 	if !isID(r.ID) {
 		return errNoUUID
@@ -126,6 +129,12 @@ func (s *Store) Receive(ctx context.Context, r Received) error {
 		return fault.Missing()
 	}
 	return s.transact(ctx, func(ctx context.Context, t *tx) error {
+		r := r
+		if erased, err := t.exists(ctx, signupErased, string(r.Account), r.Provider, r.Signup); err != nil {
+			return err
+		} else if erased {
+			r.Key, r.Body = "", nil
+		}
 		kept, err := t.change(ctx, callReceived, string(r.Account), r.Provider, r.ID, r.Signup, r.Operation, r.By, r.Remote,
 			string(r.Header), named(r.Key), nullable(r.Body), nullable(r.Digest), micros(r.ReceivedAt))
 		if err == nil && kept == 0 {
