@@ -44,12 +44,17 @@ Examples:
   mooring batch write --connection mastercard-3ds --after 01990f29-1a00-7d15-a0c2-5e2d7b9f1c01 more.csv`
 }
 
+// filesOf is what the commands ask for.
+func filesOf(connection string) string {
+	return "provider " + connection + " that takes signups in files"
+}
+
 // batchPath is where the files of a provider are.
 func batchPath(connection string) string { return "/v1/operator/batches/" + url.PathEscape(connection) }
 
 // Run writes everything that waits into one file.
 func (c batchWriteCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, filesOf(c.Connection))
 	if err != nil {
 		return err
 	}
@@ -128,7 +133,7 @@ func (c batchReadCommand) Run(ctx context.Context, stdio Stdio) error {
 		return err
 	}
 	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n"), "\n")
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, filesOf(c.Connection))
 	if err != nil {
 		return err
 	}
@@ -156,7 +161,7 @@ func (c batchReadCommand) Run(ctx context.Context, stdio Stdio) error {
 	_, err = fmt.Fprintf(stdio.Out, "applied %d, duplicate %d, stale %d, refused %d\n",
 		counts["applied"], counts["duplicate"], counts["stale"], counts["refused"])
 	if err == nil && counts["refused"] > 0 {
-		err = fmt.Errorf("%d rows were refused", counts["refused"])
+		err = fmt.Errorf("refused %s; the reasons stand above", counted(counts["refused"], "row"))
 	}
 	return err
 }

@@ -202,6 +202,14 @@ func TestServeRefusesADatabaseThatWasNeverInitialised(t *testing.T) {
 	}
 }
 
+func TestARotationSaysOnceWhatItDid(t *testing.T) {
+	dir := initData(t)
+	code, out, errs := run(t, "keys", "rotate", "--data", dir, "--log-level", "error")
+	if code != exitDone || errs != "" || strings.Count(out, "\n") != 1 || !strings.Contains(out, "   1 key wrapped anew\n") {
+		t.Errorf("exit %d: %q, %q", code, out, errs)
+	}
+}
+
 func TestDevLeavesADatabaseOfInitAlone(t *testing.T) {
 	dir := initData(t)
 	code, out, errs := run(t, "dev", "--data", dir, "--listen", "127.0.0.1:0")

@@ -32,6 +32,8 @@ type accountFlag struct {
 	Account string `required:"" placeholder:"ID" help:"The test account, such as T11223351."`
 }
 
+func (f accountFlag) about() string { return "test account " + f.Account }
+
 func (f accountFlag) clock() string { return accountPath(f.Account) + "/clock" }
 
 type clockShowCommand struct {
@@ -48,7 +50,7 @@ func (clockShowCommand) Help() string {
 
 // Run prints the time of an account.
 func (c clockShowCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, c.about())
 	if err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ Examples:
 
 // Run moves the clock by a duration.
 func (c clockAdvanceCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, c.about())
 	if err != nil {
 		return err
 	}
@@ -124,7 +126,7 @@ func (clockToNextCommand) Help() string {
 
 // Run moves the clock to what happens next.
 func (c clockToNextCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, c.about())
 	if err != nil {
 		return err
 	}
@@ -159,13 +161,15 @@ Examples:
 
 // Run lets a simulated provider play another scenario.
 func (c simulateCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
-	if err != nil {
-		return err
-	}
+	about := "connection " + c.Connection + " of the test account " + c.Account
 	wish := map[string]string{"scenario": c.Scenario}
 	if c.Signup != "" {
 		wish["signup_id"] = c.Signup
+		about += " with the signup " + c.Signup
+	}
+	server, err := c.connect(ctx, about)
+	if err != nil {
+		return err
 	}
 	var answer struct{ Steps []step }
 	path := accountPath(c.Account) + "/connections/" + url.PathEscape(c.Connection) + "/simulate"
@@ -193,11 +197,30 @@ func (c clockTime) String() string {
 	switch ahead := time.Duration(c.AheadSeconds) * time.Second; {
 	case ahead == 0:
 		return text + ", the real time"
-	case ahead < 48*time.Hour:
-		return text + ", " + ahead.String() + " ahead of real time"
 	default:
-		return fmt.Sprintf("%s, %d days ahead of real time", text, ahead/(24*time.Hour))
+		return text + ", " + inWords(ahead) + " ahead of real time"
 	}
+}
+
+// inWords is about how long a duration is, as people say it: 2 days 3 hours.
+func inWords(d time.Duration) string {
+	switch {
+	case d >= 24*time.Hour:
+		d = d.Round(time.Hour)
+	case d >= time.Hour:
+		d = d.Round(time.Minute)
+	}
+	var words []string
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := d / unit.length; n > 0 {
+			words = append(words, counted(int(n), unit.name))
+		}
+		d %= unit.length
+	}
+	return strings.Join(words, " ")
 }
 
 // clockMove is what moving a clock came to.

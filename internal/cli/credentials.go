@@ -35,7 +35,7 @@ Examples:
 
 // Run prints the encrypted credentials.
 func (c releaseCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, "connection "+c.Connection+" of "+c.Account+" with credentials")
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (addRecipientCommand) Help() string {
 
 // Run registers a recipient.
 func (c addRecipientCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (listRecipientsCommand) Help() string {
 
 // Run lists the recipients.
 func (c listRecipientsCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (endRecipientCommand) Help() string {
 
 // Run ends a recipient.
 func (c endRecipientCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, "recipient "+c.Name)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ Examples:
 
 // Run lists certificates that end soon.
 func (c expiringCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, "")
 	if err != nil {
 		return err
 	}

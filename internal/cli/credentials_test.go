@@ -17,7 +17,7 @@ import (
 
 func TestACertificateThatIsOverIsListedAsEnded(t *testing.T) {
 	startDev(t)
-	server, err := remoteFlags{cacheFlags: cacheFlags{CacheDir: os.Getenv("MOORING_CACHE_DIR")}}.connect(t.Context())
+	server, err := remoteFlags{cacheFlags: cacheFlags{CacheDir: os.Getenv("MOORING_CACHE_DIR")}}.connect(t.Context(), "")
 	must(t, err)
 	account := accountPath("T11223352")
 	var progress struct{ Signups []struct{ ID string } }

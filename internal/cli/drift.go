@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 )
@@ -23,10 +22,11 @@ Examples:
 
 // Run prints the list.
 func (c driftCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, "")
 	if err != nil {
 		return err
 	}
+	rows := [][]string{{"ACCOUNT", "CONNECTION", "HERE", "THERE", "SINCE"}}
 	for after := ""; ; {
 		var page []struct {
 			Account    string `json:"account_id"`
@@ -38,12 +38,10 @@ func (c driftCommand) Run(ctx context.Context, stdio Stdio) error {
 			return err
 		}
 		for _, d := range page {
-			if _, err := fmt.Fprintf(stdio.Out, "%s  %-16s  enabled here, %s there since %s\n",
-				printable(d.Account), printable(d.Connection), printable(d.Status), printable(d.Since)); err != nil {
-				return err
-			}
+			rows = append(rows, []string{printable(d.Account), printable(d.Connection), "enabled", printable(d.Status), printable(d.Since)})
 		}
 		if len(page) == 0 {
+			printTable(stdio.Out, rows)
 			return nil
 		}
 		last := page[len(page)-1]

@@ -30,7 +30,7 @@ Examples:
 
 // Run erases and says when it was done.
 func (c eraseCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, "signup "+c.Signup+" of the connection "+c.Connection+" of "+c.Account)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ type inboxFlags struct {
 	Connection string `required:"" placeholder:"NAME" help:"Provider of the connection."`
 }
 
+func (f inboxFlags) about() string { return "connection " + f.Connection + " of " + f.Account }
+
 func (f inboxFlags) path() string {
 	return operatorPath(f.Account) + "/connections/" + url.PathEscape(f.Connection) + "/callbacks"
 }
@@ -114,7 +116,7 @@ func (inboxListCommand) Help() string {
 
 // Run prints a line for each call.
 func (c inboxListCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, c.about())
 	if err != nil {
 		return err
 	}
@@ -143,6 +145,10 @@ type inboxCall struct {
 	ID string `arg:"" help:"The call, by its id."`
 }
 
+func (c inboxCall) about() string {
+	return "call " + c.ID + " in the inbox of the " + c.inboxFlags.about()
+}
+
 func (c inboxCall) path() string { return c.inboxFlags.path() + "/" + url.PathEscape(c.ID) }
 
 type inboxShowCommand struct{ inboxCall }
@@ -159,7 +165,7 @@ Examples:
 
 // Run prints one call.
 func (c inboxShowCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, c.about())
 	if err != nil {
 		return err
 	}
@@ -185,7 +191,7 @@ Examples:
 
 // Run judges a call again and prints it with its new verdict.
 func (c inboxReplayCommand) Run(ctx context.Context, stdio Stdio) error {
-	server, err := c.connect(ctx)
+	server, err := c.connect(ctx, c.about())
 	if err != nil {
 		return err
 	}

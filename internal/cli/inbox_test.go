@@ -10,7 +10,7 @@ import (
 
 func TestTheInboxIsListedShownAndReplayed(t *testing.T) {
 	startDev(t)
-	server, err := remoteFlags{cacheFlags: cacheFlags{CacheDir: os.Getenv("MOORING_CACHE_DIR")}}.connect(t.Context())
+	server, err := remoteFlags{cacheFlags: cacheFlags{CacheDir: os.Getenv("MOORING_CACHE_DIR")}}.connect(t.Context(), "")
 	must(t, err)
 	run := func(want int, args ...string) string {
 		t.Helper()
@@ -49,7 +49,7 @@ func TestTheInboxIsListedShownAndReplayed(t *testing.T) {
 	if said := run(exitDone, "replay", refused); !strings.Contains(said, "verdict    applied\n") {
 		t.Errorf("replayed: %s", said)
 	}
-	if said := run(exitFailed, "show", "01990f33-7a10-7b42-8a3e-5d1c0e9f4a10"); !strings.Contains(said, "404 NOT FOUND") {
+	if said := run(exitFailed, "show", "01990f33-7a10-7b42-8a3e-5d1c0e9f4a10"); !strings.Contains(said, "mooring: there is no call 01990f33-7a10-7b42-8a3e-5d1c0e9f4a10 in the inbox of the connection vipps of T11223352 that this client can see (404 NOT FOUND, ") {
 		t.Errorf("one that is not there: %s", said)
 	}
 }

@@ -90,7 +90,7 @@ func (c rotateCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(stdio.Out, "rotated  %s   %d keys wrapped anew\n", path, wrapped)
+	_, err = fmt.Fprintf(stdio.Out, "rotated  %s   %s wrapped anew\n", path, counted(wrapped, "key"))
 	return err
 }
 
@@ -114,24 +114,27 @@ func rewrap(ctx context.Context, db *store.Store, path string, progress io.Write
 	if err != nil {
 		return 0, err
 	}
-	total := 0
+	total, told := 0, 0
 	for {
-		seen, changed := 0, 0
+		before := total
 		err := eachKey(ctx, db, func(context string, wrapped []byte) ([]byte, error) {
-			seen++
 			if sealer.Current(wrapped) {
 				return wrapped, nil
 			}
-			changed++
+			total++
 			return wrapAnew(sealer, context, wrapped)
-		}, func() { fmt.Fprintf(progress, "%d keys seen, %d wrapped anew\n", seen, changed) })
+		}, func() {
+			if total-told >= rewrapBatch {
+				fmt.Fprintf(progress, "%d keys wrapped anew so far\n", total)
+				told = total
+			}
+		})
 		if err != nil {
 			return 0, err
 		}
-		if changed == 0 {
+		if total == before {
 			return total, nil
 		}
-		total += changed
 	}
 }
 
@@ -190,7 +193,7 @@ func (c verifyCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdio.Out, "verified  %s   opens all %d keys\n", path, opened)
+	_, err = fmt.Fprintf(stdio.Out, "verified  %s   opens all %s\n", path, counted(opened, "key"))
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -22,7 +23,7 @@ import (
 // remoteFlags are what every command that talks to a running server takes.
 // Such a command embeds them, calls connect, and then call for each request:
 //
-//	server, err := c.connect(ctx)
+//	server, err := c.connect(ctx, "test account "+c.Account)
 //	if err != nil {
 //		return err
 //	}
@@ -44,6 +45,7 @@ type remote struct {
 	http   *http.Client
 	bearer secret.Plain
 	header http.Header // sent with each call; a command may add to it
+	about  string      // what is not there when the server says that something is not
 }
 
 // A call is given remoteTimeout for its answer, of which at most maxAnswer is
@@ -53,15 +55,19 @@ const (
 	maxAnswer     = 64 << 20
 )
 
-// connect finds the server and logs in.
-func (f remoteFlags) connect(ctx context.Context) (*remote, error) {
+// connect finds the server and logs in. about is what the command asks for, such
+// as "account T11223351"; "" when it can't be missing.
+func (f remoteFlags) connect(ctx context.Context, about string) (*remote, error) {
 	base, client, plain, err := f.login()
 	if err != nil {
 		return nil, err
 	}
 	r := &remote{base: base, header: http.Header{}, http: outbound.Local(remoteTimeout)}
-	r.bearer, err = r.token(ctx, client, plain)
-	return r, err
+	if r.bearer, err = r.token(ctx, client, plain); err != nil {
+		return nil, err
+	}
+	r.about = about
+	return r, nil
 }
 
 // login is where to go and as whom: what the flags say, and what they leave
@@ -183,7 +189,7 @@ func (r *remote) send(request *http.Request, out any) error {
 		return fmt.Errorf("the answer of %s broke off: %w", r.base, err)
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return refused(answer, body)
+		return r.refused(answer, body)
 	}
 	switch out := out.(type) {
 	case nil:
@@ -200,7 +206,7 @@ func (r *remote) send(request *http.Request, out any) error {
 
 // refused is what the server said, as one sentence with the code and the id to
 // look for in its log.
-func refused(answer *http.Response, body []byte) error {
+func (r *remote) refused(answer *http.Response, body []byte) error {
 	var told struct {
 		Error struct {
 			Code    string `json:"code"`
@@ -212,23 +218,26 @@ func refused(answer *http.Response, body []byte) error {
 		Description string `json:"error_description"` // of the OAuth calls
 	}
 	_ = json.Unmarshal(body, &told) // what is no JSON leaves the status
-	said := told.Error.Message + told.Description
-	between := ": "
-	for _, problem := range told.Error.Errors {
-		said += between + problem.Message
-		between = "; "
+	said := []string{told.Error.Message + told.Description}
+	for _, problem := range told.Error.Errors { // of which the first is the message once more
+		if problem.Message != "" && !slices.Contains(said, problem.Message) {
+			said = append(said, problem.Message)
+		}
 	}
 	code := fmt.Sprint(answer.StatusCode)
 	if told.Error.Code != "" {
 		code += " " + told.Error.Code
 	}
-	if said == "" {
-		said = http.StatusText(answer.StatusCode)
+	switch {
+	case answer.StatusCode == http.StatusNotFound && r.about != "":
+		said = []string{"there is no " + r.about + " that this client can see"}
+	case said[0] == "":
+		said[0] = http.StatusText(answer.StatusCode)
 	}
 	if id := answer.Header.Get("X-Request-Id"); id != "" {
 		code += ", request " + id
 	}
-	return errors.New(printable(said + " (" + code + ")"))
+	return errors.New(printable(strings.Join(said, "; ") + " (" + code + ")"))
 }
 
 // printable keeps what a server says from moving the terminal's cursor.

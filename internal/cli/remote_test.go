@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"mooring/internal/secret"
 )
@@ -53,7 +54,7 @@ const aConnection = "/management/settings/connections/vipps"
 
 func TestARemoteCommandFindsTheDevServerThatRuns(t *testing.T) {
 	startDev(t)
-	server, err := remoteFlags{cacheFlags: cacheFlags{CacheDir: os.Getenv("MOORING_CACHE_DIR")}}.connect(t.Context())
+	server, err := remoteFlags{cacheFlags: cacheFlags{CacheDir: os.Getenv("MOORING_CACHE_DIR")}}.connect(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +69,47 @@ func TestARemoteCommandFindsTheDevServerThatRuns(t *testing.T) {
 	err = server.call(t.Context(), http.MethodPost, accountPath("T11223351")+"/management/settings/connections/swish", map[string]any{}, nil)
 	if err == nil || !strings.Contains(err.Error(), "signup is required (400 INVALID_REQUEST_PARAMETER, request ") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("a body without a signup: %v", err)
+	}
+}
+
+func TestARemoteCommandSaysOnceWhatWasWrong(t *testing.T) {
+	startDev(t)
+	const signup = "01990f33-7a10-7b42-8a3e-5d1c0e9f4a10"
+	for command, says := range map[string]string{
+		"clock advance --account T11223352 400d":                                              "advance must be at most a year (400 ",
+		"clock advance --account T99999999 1d":                                                "there is no test account T99999999 that this client can see (404 ",
+		"clock show --account T99999999":                                                      "there is no test account T99999999 that",
+		"simulate --account T11223352 --connection nope --scenario happy":                     "there is no connection nope of the test account T11223352 that",
+		"simulate --account T11223352 --connection vipps --scenario happy --signup " + signup: "there is no connection vipps of the test account T11223352 with the signup " + signup + " that",
+		"batch write --connection vipps f.csv":                                                "there is no provider vipps that takes signups in files that",
+		"credentials release --account T11223352 --connection klarna --to box":                "there is no connection klarna of T11223352 with credentials that",
+		"credentials recipients end box":                                                      "there is no recipient box that",
+		"inbox list --account T99999999 --connection vipps":                                   "there is no connection vipps of T99999999 that",
+		"inbox replay --account T11223352 --connection vipps " + signup:                       "there is no call " + signup + " in the inbox of the connection vipps of T11223352 that",
+		"erase --account T11223352 --connection vipps --reason r " + signup:                   "there is no signup " + signup + " of the connection vipps of T11223352 that",
+	} {
+		code, out, errs := run(t, strings.Fields(command)...)
+		if code != exitFailed || out != "" || !strings.HasPrefix(errs, "mooring: "+says) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%s: exit %d, %s%s", command, code, out, errs)
+		}
+	}
+	if code, out, errs := run(t, "drift"); code != exitDone || out != "ACCOUNT  CONNECTION  HERE  THERE  SINCE\n" {
+		t.Errorf("without drift: exit %d, %s%s", code, out, errs)
+	}
+}
+
+func TestHowFarAClockIsAheadIsSaidInWords(t *testing.T) {
+	for ahead, says := range map[time.Duration]string{
+		24 * time.Hour:                "1 day",
+		48*time.Hour - 2*time.Second:  "2 days",
+		36 * time.Hour:                "1 day 12 hours",
+		12*time.Hour + 90*time.Second: "12 hours 2 minutes",
+		61 * time.Second:              "1 minute 1 second",
+	} {
+		clock := clockTime{AccountID: "T11223351", AheadSeconds: int64(ahead / time.Second)}
+		if text := clock.String(); !strings.HasSuffix(text, ", "+says+" ahead of real time") {
+			t.Errorf("%s: %s", ahead, text)
+		}
 	}
 }
 
@@ -143,7 +185,7 @@ func TestAnAnswerOfSomebodyElseIsToldInOneSentence(t *testing.T) {
 			w.WriteHeader(http.StatusBadGateway)
 			io.WriteString(w, body)
 		}))
-		_, err := remoteFlags{URL: other.URL, Client: "c"}.connect(t.Context())
+		_, err := remoteFlags{URL: other.URL, Client: "c"}.connect(t.Context(), "")
 		other.Close()
 		if err == nil || err.Error() != says {
 			t.Errorf("%s: %v", body, err)
@@ -151,7 +193,7 @@ func TestAnAnswerOfSomebodyElseIsToldInOneSentence(t *testing.T) {
 	}
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	if _, err := (remoteFlags{URL: closed.URL, Client: "c"}).connect(t.Context()); err == nil || !strings.Contains(err.Error(), "can't reach "+closed.URL) {
+	if _, err := (remoteFlags{URL: closed.URL, Client: "c"}).connect(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "can't reach "+closed.URL) {
 		t.Error(err)
 	}
 }

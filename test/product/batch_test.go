@@ -66,7 +66,7 @@ func TestSignupsTravelInFiles(t *testing.T) {
 	if err := os.WriteFile(answers, []byte(answer), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := run(1, "read", answers); !strings.Contains(out, "applied 1, duplicate 0, stale 0, refused 2") {
+	if out := run(1, "read", answers); !strings.Contains(out, "applied 1, duplicate 0, stale 0, refused 2\nmooring: refused 2 rows; the reasons stand above\n") {
 		t.Error(out)
 	}
 	if out := run(1, "read", answers); !strings.Contains(out, "applied 0, duplicate 1, stale 0, refused 2") {
