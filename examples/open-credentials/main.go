@@ -4,13 +4,14 @@
 //
 //	age-keygen -o key.txt
 //	mooring credentials recipients add checkout "$(age-keygen -y key.txt)"
-//	mooring credentials release --account T11223352 --connection swish --to checkout |
-//	    go run ./examples/open-credentials -identity key.txt -secret /passphrase
+//	mooring credentials release --account T11223352 --connection payex --to checkout |
+//	    go run ./examples/open-credentials -identity key.txt -secret /token
 package main
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -77,6 +78,9 @@ func open(identity string, in io.Reader) (c credentials, err error) {
 	sealed, err := io.ReadAll(in)
 	if err != nil {
 		return c, err
+	}
+	if len(bytes.TrimSpace(sealed)) == 0 {
+		return c, errors.New("standard input is empty: was anything released?")
 	}
 	var answer struct{ Credentials string }
 	if json.Unmarshal(sealed, &answer) == nil && answer.Credentials != "" {

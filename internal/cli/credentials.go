@@ -29,8 +29,8 @@ func (releaseCommand) Help() string {
 what released is audited.
 
 Examples:
-  mooring credentials release --account T11223352 --connection swish --to checkout > swish.age
-  mooring credentials release --account T11223352 --connection swish --to checkout | age -d -i key.txt`
+  mooring credentials release --account T11223352 --connection payex --to checkout > payex.age
+  mooring credentials release --account T11223352 --connection payex --to checkout | age -d -i key.txt`
 }
 
 // Run prints the encrypted credentials.

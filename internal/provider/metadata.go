@@ -15,8 +15,8 @@ const shortest = 4
 
 // SecretsIn lists the JSON pointers of what has no place in the metadata of an
 // event, which is shown to everybody who sees the connection: members that are
-// named like one which the file seals, in any case of letters, and texts that
-// hold a private key.
+// named like one which the file seals, however the words are joined, and texts
+// that hold a private key.
 func (p *Provider) SecretsIn(metadata []byte) []string {
 	if len(metadata) <= len(`{}`) {
 		return nil
@@ -32,7 +32,7 @@ func (p *Provider) secretsIn(at string, value any, found []string) []string {
 	switch value := value.(type) {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(value)) {
-			if here := at + pointerTo(name); p.secretNames[strings.ToLower(name)] {
+			if here := at + pointerTo(name); p.secretNames[plainName(name)] {
 				found = append(found, here)
 			} else {
 				found = p.secretsIn(here, value[name], found)
@@ -50,7 +50,13 @@ func (p *Provider) secretsIn(at string, value any, found []string) []string {
 	return found
 }
 
-// secretNames are the names of the members that the file seals, in lower case.
+// plainName is a name without what people spell differently: api_key, apiKey
+// and Api-Key are one.
+func plainName(name string) string { return strings.ToLower(joints.Replace(name)) }
+
+var joints = strings.NewReplacer("_", "", "-", "")
+
+// secretNames are the plain names of the members that the file seals.
 func (f file) secretNames() map[string]bool {
 	names := map[string]bool{}
 	for _, v := range f.Versions {
@@ -61,7 +67,7 @@ func (f file) secretNames() map[string]bool {
 			eachSchema("", whole, func(_ string, schema map[string]any) {
 				for name := range members(schema, "properties") {
 					if len(name) >= shortest && sealed(members(members(schema, "properties"), name)) {
-						names[strings.ToLower(name)] = true
+						names[plainName(name)] = true
 					}
 				}
 			})

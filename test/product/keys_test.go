@@ -91,6 +91,40 @@ func TestReleasedCredentialsAreOpenedByTheirRecipientAlone(t *testing.T) {
 	}
 }
 
+// TestTheReleaseThatTheDocumentsTellOfWorks pastes docs/secrets.md beside a
+// fresh server, with stand-ins for what else is on a machine.
+func TestTheReleaseThatTheDocumentsTellOfWorks(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "open-credentials")
+	if out, err := exec.Command("go", "build", "-o", program, "mooring/examples/open-credentials").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{
+		"age-keygen": `if [ "$1" = -o ]; then echo ` + identity.String() + ` > "$2"; else echo ` + identity.Recipient().String() + `; fi`,
+		"mooring":    `exec ` + binary + ` "$@"`,
+		"go":         `shift 2; exec ` + program + ` "$@"`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := dev(t, "--listen", "127.0.0.1:0")
+	t.Setenv("MOORING_CACHE_DIR", s.CacheDir)
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	out := paste(t, dir, block(t, "../../docs/secrets.md", "open-credentials"))
+	if !strings.Contains(out, "T11223352 payex") || !strings.Contains(out, "/token") {
+		t.Error(out)
+	}
+	cmd := exec.Command(program, "-identity", filepath.Join(dir, "key.txt"))
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "standard input is empty") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // enable lets the provider of the second merchant's payex connection give a
 // token, in JSON.
 func enable(t *testing.T, s *drive.Server, token string) {
