@@ -20,7 +20,7 @@ type batchCommand struct {
 func (batchCommand) Help() string {
 	return `For providers that take signups in files and answer in files. Both commands may
 be run again: a signup stands in each file until its answer was read, and a row
-that was read before changes nothing.
+that says what the last one about its signup said changes nothing.
 
 Examples:
   mooring batch write --connection mastercard-3ds signups.csv

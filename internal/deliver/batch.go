@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"mooring/internal/account"
+	"mooring/internal/auth"
 	"mooring/internal/connection"
 	"mooring/internal/fault"
 	"mooring/internal/gateway"
@@ -141,7 +142,8 @@ type Result struct {
 const Refused = "refused"
 
 // ReadBatch takes the rows of an answer file in, each as one event. A row that
-// was read before changes nothing, and one that makes no sense stops no other.
+// says what the last one about its signup said changes nothing, and one that
+// makes no sense stops no other.
 // by is the author of what is recorded.
 func (d *Deliverer) ReadBatch(ctx context.Context, world account.World, p *provider.Provider, lines []string, by string) ([]Result, error) {
 	in := csv.NewReader(strings.NewReader(strings.TrimPrefix(strings.Join(lines, "\n"), "\ufeff")))
@@ -218,25 +220,45 @@ func (d *Deliverer) readRow(ctx context.Context, world account.World, p *provide
 		r.Effect, r.Reason = Refused, "the answer is none that the provider's file knows"
 		return r, nil
 	}
-	return d.answer(ctx, r, task, p, report, identity(word, code), code, by)
+	id, err := d.answerID(ctx, task, word, code)
+	if err != nil {
+		return r, err
+	}
+	return d.answer(ctx, r, task, p, report, id, code, by)
 }
 
 const maxReference = 128
 
-// identity tells one answer about a signup from another.
-func identity(word, code string) string {
+// answerID names an answer about a signup. What says the same as the last one
+// has its name, and is known; any other is news, even if it takes the last one
+// back for what was said before that.
+func (d *Deliverer) answerID(ctx context.Context, task store.Task, word, code string) (string, error) {
+	c, err := d.Store.Connection(ctx, auth.Caller{Account: task.Account}, task.Account, task.Provider)
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.Sum256([]byte(strconv.Itoa(len(word)) + ":" + word + code))
-	return hex.EncodeToString(sum[:8])
+	said, before, last, n := ":"+hex.EncodeToString(sum[:8]), "batch:"+task.Signup+":", "", 1
+	for _, e := range c.Events {
+		if strings.HasPrefix(e.ExternalID, before) {
+			last, n = e.ExternalID, n+1
+		}
+	}
+	if strings.HasSuffix(last, said) {
+		return last, nil
+	}
+	return before + strconv.Itoa(n) + said, nil
 }
 
-// answer records one row, and settles the signup unless it goes on waiting.
+// answer records one row under its name, and settles the signup unless it goes
+// on waiting.
 func (d *Deliverer) answer(
-	ctx context.Context, r Result, task store.Task, p *provider.Provider, report provider.Report, identity, code, by string,
+	ctx context.Context, r Result, task store.Task, p *provider.Provider, report provider.Report, id, code, by string,
 ) (Result, error) {
 	effect, err := d.hear(ctx, store.Place{Account: task.Account, Provider: task.Provider}, p, connection.Message{
 		Signup: task.Signup,
 		Event: connection.NewEvent{
-			Status: connection.Status(report.Status), Name: report.Event, ExternalID: "batch:" + task.Signup + ":" + identity,
+			Status: connection.Status(report.Status), Name: report.Event, ExternalID: id,
 			Code: report.Code, ProviderCode: code,
 		},
 		Configuration: report.Configuration, Final: report.Status == string(connection.Enabled),

@@ -14,7 +14,7 @@ import (
 )
 
 // TestSignupsTravelInFiles writes a file of two signups from the command line,
-// reads its answers, and reads them again.
+// reads its answers, reads them again, and reads others that take them back.
 func TestSignupsTravelInFiles(t *testing.T) {
 	dir, platform, _ := initialised(t)
 	address := freeAddress(t)
@@ -78,6 +78,22 @@ func TestSignupsTravelInFiles(t *testing.T) {
 	}
 	if n := strings.Count(string(got.Body), `"enrolled"`); n != 1 {
 		t.Errorf("the answer was recorded %d times: %s", n, got.Body)
+	}
+
+	// A later file may take an answer back, and another one that.
+	for _, word := range []string{"REJECTED", "ENROLLED", "REJECTED"} {
+		if err := os.WriteFile(answers, []byte("REFERENCE;RESULT;CODE\n"+first+";"+word+";\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, counts := range []string{"applied 1, duplicate 0, stale 0, refused 0", "applied 0, duplicate 1, stale 0, refused 0"} {
+			if out := run(0, "read", answers); !strings.Contains(out, counts) {
+				t.Errorf("%s, want %s: %s", word, counts, out)
+			}
+		}
+	}
+	got, err = client.Do(http.MethodGet, path, bearer(token), nil)
+	if err != nil || decode[struct{ Status string }](t, got).Status == "enabled" {
+		t.Error(err, string(got.Body))
 	}
 
 	again := filepath.Join(t.TempDir(), "again.csv")
