@@ -63,7 +63,7 @@ func (d *Deliverer) ask(ctx context.Context, c *connection.Connection, p *provid
 	}
 	word, err := d.take(ctx, c, p, report, by)
 	if err != nil {
-		return string(gateway.Failed), errors.Join(err, d.keep(ctx, c, asked, "what the provider said could not be taken in", ""))
+		return string(gateway.Failed), errors.Join(err, d.keep(ctx, c, asked, untaken(err), ""))
 	}
 	return word, d.keep(ctx, c, asked, "", "")
 }
@@ -151,6 +151,16 @@ func (d *Deliverer) keep(ctx context.Context, c *connection.Connection, asked ti
 		}
 	}
 	return d.Store.SaveSync(ctx, state)
+}
+
+// untaken is what operators are told when an answer could not be taken in: with
+// the reason where it is one about the answer, which never quotes a value.
+func untaken(err error) string {
+	const told = "what the provider said could not be taken in"
+	if f, ok := errors.AsType[*fault.Fault](err); ok && f.Kind == fault.Invalid {
+		return told + ": " + f.Message
+	}
+	return told
 }
 
 // plain is what of an error may be shown to operators.

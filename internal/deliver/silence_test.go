@@ -2,12 +2,16 @@ package deliver
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"mooring/internal/account"
 	"mooring/internal/connection"
+	"mooring/internal/fault"
 	"mooring/internal/gateway"
 	"mooring/internal/provider"
 	"mooring/internal/secret"
@@ -115,5 +119,26 @@ func TestAProviderThatCantBeAskedIsNotAskedAgainBeforeTheOthers(t *testing.T) {
 	due, err := w.Store.DueForSync(t.Context(), account.Production, []string{slug}, w.Now().Add(-askAgain), askBatch)
 	if err != nil || len(due) > 0 {
 		t.Errorf("it is to be asked about again at once: %v, %v", due, err)
+	}
+}
+
+// Operators read why an answer was of no use, where it is known.
+func TestWhyAnAnswerWasOfNoUseIsTold(t *testing.T) {
+	w := newWorld(t, &upstream{status: provider.Report{Status: "enabled"}})
+	p, _ := w.Catalogue().Get(slug)
+	if word, err := w.Ask(t.Context(), w.connection(), p, "client"); word != string(gateway.Failed) || err != nil {
+		t.Fatal(word, err)
+	}
+	state, err := w.Store.Sync(t.Context(), store.Place{Account: merchant, Provider: slug})
+	if err != nil || !strings.Contains(state.LastError, "without a name") {
+		t.Errorf("%q, %v", state.LastError, err)
+	}
+
+	refused := fault.Refused(fault.Problem{In: "body", Path: "#/cert", Message: "cert holds no certificate that can be read"})
+	if told := untaken(fmt.Errorf("seal: %w", refused)); !strings.HasSuffix(told, ": "+refused.Message) {
+		t.Error(told)
+	}
+	if told := untaken(errors.New("dial tcp 10.0.0.1: refused")); strings.Contains(told, "10.0.0.1") {
+		t.Error(told)
 	}
 }

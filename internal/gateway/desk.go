@@ -167,18 +167,18 @@ func status(ctx context.Context, gateway Gateway, q Question) (report provider.R
 	return report, check(report, q.Connection.Status)
 }
 
-// check refuses a report that could not be stored. One that changes nothing
-// needs no name for its event.
+// check refuses a report that could not be stored, and says why to operators
+// too. One that changes nothing needs no name for its event.
 func check(r provider.Report, now connection.Status) error {
 	status := connection.Status(r.Status)
 	silent := status == now && r.Configuration == nil
 	switch {
 	case !slices.Contains(connection.Statuses, status):
-		return errors.New("the provider answered a status that does not exist")
+		return &Failure{Reason: "the provider answered a status that does not exist"}
 	case !silent && (r.Event == "" || len([]rune(r.Event)) > maxEventLen):
-		return fmt.Errorf("the provider answered without a name of 1 to %d characters for the event", maxEventLen)
+		return &Failure{Reason: fmt.Sprintf("the provider answered without a name of 1 to %d characters for the event", maxEventLen)}
 	case r.Configuration != nil && (!json.Valid(r.Configuration) || !bytes.HasPrefix(r.Configuration, []byte("{"))):
-		return errors.New("the provider answered a configuration that is not a JSON object")
+		return &Failure{Reason: "the provider answered a configuration that is not a JSON object"}
 	}
 	return nil
 }
