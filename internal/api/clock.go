@@ -12,7 +12,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"mooring/internal/account"
-	"mooring/internal/auth"
 	"mooring/internal/fault"
 	"mooring/internal/gate"
 	"mooring/internal/simulator"
@@ -55,8 +54,8 @@ type simulatedAnswer struct {
 type plannedStep struct {
 	At         string `json:"at"`
 	Connection string `json:"connection"`
-	SignupID   string `json:"signup_id"`
-	Scenario   string `json:"scenario"`
+	SignupID   string `json:"signup_id,omitzero"`
+	Scenario   string `json:"scenario,omitzero"`
 	Event      string `json:"event"`
 	Lost       bool   `json:"lost,omitzero"`
 }
@@ -64,8 +63,8 @@ type plannedStep struct {
 type firedStep struct {
 	At         string `json:"at"`
 	Connection string `json:"connection"`
-	SignupID   string `json:"signup_id"`
-	Scenario   string `json:"scenario"`
+	SignupID   string `json:"signup_id,omitzero"`
+	Scenario   string `json:"scenario,omitzero"`
 	Event      string `json:"event"`
 	Outcome    string `json:"outcome"`
 	Code       string `json:"code,omitzero"`
@@ -104,23 +103,11 @@ func (o operations) moveClock(ctx context.Context, call *gate.Call, in clockBody
 		} else {
 			move, err = h.Advance(ctx, by)
 		}
-		if err == nil {
-			o.remind(ctx, call, move.Account.ID)
-		}
 		return moveAnswer{
 			AccountID: move.Account.ID, Now: onWire(move.Account.Now(o.Now())), AheadSeconds: seconds(move.Account.Ahead),
 			More: move.More, Left: formatSpan(move.Left), Fired: showFired(move.Fired),
 		}, err
 	})
-}
-
-// remind records which certificates end soon by a clock that was moved. The
-// clock stays moved when that fails, and the next round of all accounts makes
-// up for it.
-func (o operations) remind(ctx context.Context, call *gate.Call, id account.ID) {
-	if err := o.Vault.Remind(ctx, auth.Caller{Account: id}); err != nil {
-		o.Log.Warn("recording which certificates end soon failed", "request", call.RequestID, "account", id, "cause", err)
-	}
 }
 
 // simulate lets the provider of a pending signup play another scenario.

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-func TestACertificateThatIsOverIsListedAsEnded(t *testing.T) {
+func TestACertificateIsRemindedOfOnTheWayAndListedAsEnded(t *testing.T) {
 	startDev(t)
 	server, err := remoteFlags{cacheFlags: cacheFlags{CacheDir: os.Getenv("MOORING_CACHE_DIR")}}.connect(t.Context(), "")
 	must(t, err)
@@ -26,12 +26,22 @@ func TestACertificateThatIsOverIsListedAsEnded(t *testing.T) {
 	must(t, server.call(t.Context(), http.MethodPost, events, map[string]any{"status": "enabled", "event": "e", "configuration": map[string]any{
 		"swish_number": "1231181189", "cert": certificateUntil(t, time.Now().Add(100*24*time.Hour)),
 	}}, nil))
-	must(t, server.call(t.Context(), http.MethodPost, account+"/clock", map[string]any{"advance": "200d"}, nil))
-	var out, errs strings.Builder
-	if code := Run(context.Background(), []string{"credentials", "expiring"}, Stdio{Out: &out, Err: &errs}); code != exitDone {
-		t.Fatalf("exit %d, %s", code, errs.String())
+	run := func(args ...string) string {
+		t.Helper()
+		var out, errs strings.Builder
+		if code := Run(context.Background(), args, Stdio{Out: &out, Err: &errs}); code != exitDone {
+			t.Fatalf("%v: exit %d, %s", args, code, errs.String())
+		}
+		return out.String()
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	run("clock", "advance", "--account", "T11223352", "35d") // every scenario is over
+	if said := run("clock", "show", "--account", "T11223352"); !strings.Contains(said, "credential_expiring") {
+		t.Errorf("next is %s", said)
+	}
+	if said := run("clock", "advance", "--account", "T11223352", "165d"); strings.Count(said, "swish") != 3 || strings.Count(said, "credential_expiring    applied") != 3 {
+		t.Errorf("on the way: %s", said)
+	}
+	lines := strings.Split(strings.TrimSpace(run("credentials", "expiring")), "\n")
 	if len(lines) != 2 || !strings.HasSuffix(lines[1], "  ended") {
 		t.Errorf("%q", lines)
 	}

@@ -121,6 +121,10 @@ never back. Everything that becomes due on the way happens in the order of time,
 step's time while it happens: ` + "`created_at`" + ` and ` + "`expires_at`" + ` are the account's time, too. Tokens, idempotency keys and limits live by
 real time. Without being moved, the clock runs with real time, and what becomes due happens within seconds.
 
+Among what becomes due are the reminders of certificates: an event ` + "`credential_expiring`" + ` 60, 30 and 7 days before one in force
+ends. A move stops at each of them as it does at steps, ` + "`clock show`" + ` says when it is the next within a year, and ` + "`to-next`" + ` goes
+there. While nobody moves the clock they are looked for every hour.
+
 A call that is lost never arrives; asking with ` + "`?sync=true`" + ` learns what it would have said. Playing a step twice, after a crash
 of the service, changes nothing.
 

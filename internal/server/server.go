@@ -125,7 +125,7 @@ func (s *Server) simulated() *simulator.Driver {
 		return nil
 	}
 	return simulator.NewDriver(simulator.Config{
-		Store: s.store, Handler: s, Token: s.access.CallbackToken, Now: Now, NewID: api.NewID, Log: s.cfg.Log,
+		Store: s.store, Vault: s.vault, Handler: s, Token: s.access.CallbackToken, Now: Now, NewID: api.NewID, Log: s.cfg.Log,
 		Provider: func(slug string) (*provider.Provider, bool) { return s.Catalogue().Resolve(slug) },
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"mooring/internal/provider"
 	"mooring/internal/secret"
 	"mooring/internal/store"
+	"mooring/internal/vault"
 )
 
 // The limits of one move of a clock. A move that reaches one says that there is
@@ -32,6 +33,7 @@ const (
 // Config is what a driver works with. All fields are needed.
 type Config struct {
 	Store    *store.Store
+	Vault    *vault.Vault // knows when certificates end
 	Handler  http.Handler // what answers calls of providers
 	Provider func(slug string) (*provider.Provider, bool)
 	Token    func(ctx context.Context, id account.ID, provider, reference string, expires time.Time) (secret.Plain, error)
@@ -47,12 +49,13 @@ type Driver struct{ Config }
 // NewDriver makes a driver.
 func NewDriver(cfg Config) *Driver { return &Driver{cfg} }
 
-// Fired is a call that a step made, or would have made.
+// Fired is a call that a step made, or would have made, or the reminder of a
+// certificate.
 type Fired struct {
 	At       time.Time // in the account's own time
 	Provider string
-	Signup   string // id
-	Scenario string
+	Signup   string // id; "" for a reminder
+	Scenario string // likewise
 	Event    string
 	Outcome  string // "applied", "stale" or "duplicate", "refused", "lost" or "overtaken"
 	Code     string // of a refusal
@@ -63,14 +66,14 @@ type Move struct {
 	Account account.Account // with the clock as it is now
 	Fired   []Fired
 	Left    time.Duration // how far the clock still has to go, when a limit was reached before
-	More    bool          // a limit was reached: steps that are due were not played yet
+	More    bool          // a limit was reached: what is due did not all happen yet
 }
 
 // Platform is in whose name the simulator reads: every test account is its to see.
 var Platform = auth.Caller{Account: account.Platform(account.Test), Kind: account.KindPlatform}
 
-// Clock finds a test account, and the step that is due next on its clock; nil
-// when there is none. A production account has no clock of its own: Missing.
+// Clock finds a test account, and what happens next by its clock; nil when
+// there is nothing. A production account has no clock of its own: Missing.
 func (d *Driver) Clock(ctx context.Context, id account.ID) (account.Account, *Planned, error) {
 	if id.World() != account.Test {
 		return account.Account{}, nil, fault.Missing()
@@ -79,21 +82,40 @@ func (d *Driver) Clock(ctx context.Context, id account.ID) (account.Account, *Pl
 	if err != nil {
 		return account.Account{}, nil, err
 	}
-	task, ok, err := d.next(ctx, id)
+	next, ok, err := d.next(ctx, acc)
 	if err != nil || !ok {
 		return acc, nil, err
 	}
-	planned, err := d.planned(ctx, task)
+	planned, err := d.planned(ctx, next)
 	return acc, planned, err
 }
 
-// next finds the step that is due first, and says whether there is one.
-func (d *Driver) next(ctx context.Context, id account.ID) (store.Task, bool, error) {
-	task, err := d.Store.NextStep(ctx, id)
-	if err != nil && fault.From(err).Kind == fault.NotFound {
-		return store.Task{}, false, nil
+// happening is what is due at a time: a step, or a reminder.
+type happening struct {
+	at       time.Time // in the account's own time
+	task     store.Task
+	reminder *vault.Reminder // nil for a step
+}
+
+// next finds what is due first, and says whether there is anything. Of two at
+// the same time the step goes first, as it may renew the certificate. What is
+// further away than a clock goes at once does not count.
+func (d *Driver) next(ctx context.Context, acc account.Account) (happening, bool, error) {
+	task, err := d.Store.NextStep(ctx, acc.ID)
+	found := err == nil
+	if err != nil && fault.From(err).Kind != fault.NotFound {
+		return happening{}, false, err
 	}
-	return task, err == nil, err
+	now := acc.Now(d.Now())
+	reminders, err := d.Vault.Reminders(ctx, acc.ID, now)
+	if err != nil || len(reminders) == 0 {
+		return happening{at: task.DueAt, task: task}, found, err
+	}
+	first := reminders[0]
+	if first.Due.After(now.Add(MaxAdvance)) || found && !first.Due.Before(task.DueAt) {
+		return happening{at: task.DueAt, task: task}, found, nil
+	}
+	return happening{at: first.Due, reminder: &first}, true, nil
 }
 
 // pollEvery and pollBatch pace the search for steps that became due as real

@@ -71,8 +71,8 @@ func busy() error {
 	return f
 }
 
-// Advance moves the clock ahead, and plays each step that becomes due on the
-// way at its own time.
+// Advance moves the clock ahead, and lets happen what becomes due on the way,
+// each at its own time.
 func (h *Hold) Advance(ctx context.Context, by time.Duration) (Move, error) {
 	if h.account.Ahead+by > MaxAhead {
 		return Move{}, fault.New(fault.Invalid, fault.CodeLimitReached, "a clock goes at most %d years ahead", MaxAhead/(366*24*time.Hour))
@@ -80,18 +80,18 @@ func (h *Hold) Advance(ctx context.Context, by time.Duration) (Move, error) {
 	return h.moveTo(ctx, h.account.Now(h.driver.Now()).Add(by), h.account.Ahead+by)
 }
 
-// ToNext moves the clock to the step that is due next, and plays it with all
-// that are due at the same time. Without one it moves nothing.
+// ToNext moves the clock to what is due next, which happens with all that is
+// due at the same time. Without anything it moves nothing.
 func (h *Hold) ToNext(ctx context.Context) (Move, error) {
-	task, ok, err := h.driver.next(ctx, h.account.ID)
+	next, ok, err := h.driver.next(ctx, h.account)
 	if err != nil || !ok {
 		return Move{Account: h.account}, err
 	}
-	return h.moveTo(ctx, task.DueAt, 0)
+	return h.moveTo(ctx, next.at, 0)
 }
 
-// moveTo plays every step that is due until a time of the account, in order,
-// with the clock at each step's own time. Then it moves the clock ahead as far
+// moveTo lets everything happen that is due until a time of the account, in
+// order, with the clock at the time of each. Then it moves the clock ahead as far
 // as it is told, unless it is there.
 func (h *Hold) moveTo(ctx context.Context, until time.Time, ahead time.Duration) (Move, error) {
 	d, begun := h.driver, h.driver.Now()
@@ -100,23 +100,23 @@ func (h *Hold) moveTo(ctx context.Context, until time.Time, ahead time.Duration)
 		return Move{Account: h.account, Fired: fired, More: true, Left: max(0, ahead-h.account.Ahead)}, nil
 	}
 	for played := 0; ; played++ {
-		task, ok, err := d.next(ctx, h.account.ID)
+		next, ok, err := d.next(ctx, h.account)
 		if err != nil {
 			return Move{}, err
 		}
-		if !ok || task.DueAt.After(until) {
+		if !ok || next.at.After(until) {
 			break
 		}
 		if played == MaxSteps || d.Now().Sub(begun) >= moveTime {
 			return stopped()
 		}
-		if err := h.ahead(ctx, task.DueAt.Sub(d.Now())); err != nil {
+		if err := h.ahead(ctx, next.at.Sub(d.Now())); err != nil {
 			return Move{}, err
 		}
-		some, err := h.play(context.WithoutCancel(ctx), task)
+		some, err := h.happen(context.WithoutCancel(ctx), next)
 		fired = append(fired, some...)
 		if err != nil {
-			d.Log.Warn("a step of a test account could not be played", "account", task.Account, "provider", task.Provider, "error", err)
+			d.Log.Warn("what is due for a test account could not happen", "account", h.account.ID, "error", err)
 			return stopped()
 		}
 	}

@@ -11,26 +11,29 @@ import (
 	"mooring/internal/store"
 )
 
-// Planned is a step that was not played yet.
+// Planned is a step that was not played yet, or the reminder of a certificate.
 type Planned struct {
 	At       time.Time // in the account's own time
 	Provider string
-	Signup   string // id
-	Scenario string
+	Signup   string // id; "" for a reminder
+	Scenario string // likewise
 	Event    string
 	Lost     bool // it will never arrive
 }
 
-// planned says what a task will play; nil when the file has it no more.
-func (d *Driver) planned(ctx context.Context, task store.Task) (*Planned, error) {
-	p, signup, step, _, err := d.step(ctx, task)
+// planned says what will happen; nil when it is a step that the file has no more.
+func (d *Driver) planned(ctx context.Context, what happening) (*Planned, error) {
+	if r := what.reminder; r != nil {
+		return &Planned{At: what.at, Provider: r.Place.Provider, Event: connection.CredentialExpiring}, nil
+	}
+	p, signup, step, _, err := d.step(ctx, what.task)
 	if err != nil {
 		if fault.From(err).Kind == fault.Internal {
 			return nil, nil
 		}
 		return nil, err
 	}
-	one := plan(p, signup, task, step)
+	one := plan(p, signup, what.task, step)
 	return &one, nil
 }
 

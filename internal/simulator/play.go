@@ -10,16 +10,44 @@ import (
 	"strings"
 
 	"mooring/internal/connection"
+	"mooring/internal/fault"
 	"mooring/internal/provider"
 	"mooring/internal/secret"
 	"mooring/internal/store"
+	"mooring/internal/vault"
 )
+
+// happen does what is due. It fails when the service can't take it: then it
+// stays due.
+func (h *Hold) happen(ctx context.Context, what happening) ([]Fired, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	if what.reminder != nil {
+		return h.remind(ctx, *what.reminder)
+	}
+	return h.play(ctx, what.task)
+}
+
+// remind records that a certificate ends soon.
+func (h *Hold) remind(ctx context.Context, r vault.Reminder) ([]Fired, error) {
+	as := Fired{At: r.Due, Provider: r.Place.Provider, Event: connection.CredentialExpiring, Outcome: string(connection.Applied)}
+	if r.Now.After(r.Due) {
+		as.At = r.Now
+	}
+	recorded, err := h.driver.Vault.Record(ctx, r)
+	if refusal := fault.From(err); err != nil && refusal.Kind == fault.Invalid {
+		as.Outcome, as.Code = "refused", refusal.Code
+		return []Fired{as}, nil
+	}
+	if err != nil || !recorded {
+		return nil, err
+	}
+	return []Fired{as}, nil
+}
 
 // play makes the calls of a step, the way that its provider would, and settles
 // it. It fails when the service could not take a call: then the step stays due.
 func (h *Hold) play(ctx context.Context, task store.Task) ([]Fired, error) {
-	ctx, cancel := context.WithTimeout(ctx, stepTime)
-	defer cancel()
 	p, signup, step, status, err := h.driver.step(ctx, task)
 	if err != nil {
 		return nil, h.settle(ctx, task, err)

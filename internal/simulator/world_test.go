@@ -22,6 +22,7 @@ import (
 	"mooring/internal/simulator"
 	"mooring/internal/store"
 	"mooring/internal/store/storetest"
+	"mooring/internal/vault"
 )
 
 const merchant account.ID = "T11223351"
@@ -33,6 +34,7 @@ func freshID() string { return uuid.Must(uuid.NewV7()).String() }
 type world struct {
 	t     *testing.T
 	store *store.Store
+	vault *vault.Vault
 	now   time.Time
 
 	mu      sync.Mutex
@@ -70,6 +72,15 @@ func newWorld(t *testing.T, cfg store.Config) *world {
 	}
 	t.Cleanup(func() { s.Close() })
 	w := &world{t: t, store: s, now: start}
+	key := filepath.Join(t.TempDir(), "key")
+	if err := secret.CreateKeyFile(key); err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := secret.OpenKeyFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.vault = vault.New(s, sealer, []byte("a key for digests"), func() time.Time { return w.now }, freshID)
 	for _, a := range []account.Account{
 		{ID: "T00000000", Kind: account.KindPlatform},
 		{ID: "P00000000", Kind: account.KindPlatform},
@@ -86,7 +97,7 @@ func newWorld(t *testing.T, cfg store.Config) *world {
 // driver is one node of the service.
 func (w *world) driver() *simulator.Driver {
 	return simulator.NewDriver(simulator.Config{
-		Store: w.store, Handler: w, Now: func() time.Time { return w.now }, NewID: freshID,
+		Store: w.store, Vault: w.vault, Handler: w, Now: func() time.Time { return w.now }, NewID: freshID,
 		Provider: func(slug string) (*provider.Provider, bool) { return acmeAs(slug), true },
 		Token: func(_ context.Context, id account.ID, slug, reference string, _ time.Time) (secret.Plain, error) {
 			return secret.NewPlain(strings.Join([]string{string(id), slug, reference}, "/")), nil

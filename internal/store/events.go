@@ -19,6 +19,9 @@ var (
 	eventsAll = reads(`SELECT ` + eventColumns + ` FROM event
 		WHERE account = $1 AND provider = $2 ORDER BY seq`)
 
+	eventNamed = reads(`SELECT seq FROM event
+		WHERE account = $1 AND provider = $2 AND external_id = $3 AND external_id IS NOT NULL`)
+
 	eventsOfBatch = batches(
 		`SELECT account, provider, `+eventColumns+` FROM event
 		WHERE account = $1 AND provider = $2 ORDER BY seq`,
@@ -54,6 +57,15 @@ func (s *Store) Events(ctx context.Context, caller auth.Caller, id account.ID, p
 		return nil, err
 	}
 	return list(ctx, s, eventsAfter, func(r row) (connection.Event, error) { return scanEvent(r) }, id, provider, after, limit)
+}
+
+// Recorded says whether a connection has an event with an external id.
+func (s *Store) Recorded(ctx context.Context, at Place, externalID string) (bool, error) {
+	found, err := list(ctx, s, eventNamed, func(r row) (seq int64, err error) {
+		err = r.Scan(&seq)
+		return seq, err
+	}, string(at.Account), at.Provider, externalID)
+	return len(found) > 0, err
 }
 
 func eventValues(p place, e connection.Event) []any {

@@ -53,6 +53,13 @@ var (
 		WHERE f.not_after IS NOT NULL AND f.not_after <= $1 AND f.holder = ''
 			AND (a.id = $2 OR a.owner = $2 OR ($3 AND substr(a.id, 1, 1) = substr($2, 1, 1)))
 		ORDER BY f.not_after, f.account, f.provider, f.pointer LIMIT $4`)
+
+	fieldsEnding = reads(`SELECT f.account, f.provider, f.holder, f.version, f.pointer, f.class, f.shown, f.data_key,
+			f.sealed, f.not_after, f.created_at
+		FROM connection AS c
+		JOIN sealed_field AS f ON f.account = c.account AND f.provider = c.provider AND f.holder = '' AND f.version = c.configured_seq
+		WHERE c.account = $1 AND f.not_after IS NOT NULL
+		ORDER BY f.not_after, f.provider, f.pointer`)
 )
 
 // SealedFields lists the sealed fields of one holder of a connection, newest
@@ -65,6 +72,12 @@ func (s *Store) SealedFields(ctx context.Context, at Place, holder string) ([]Se
 // time, soonest first.
 func (s *Store) Expiring(ctx context.Context, caller auth.Caller, until time.Time, limit int) ([]SealedField, error) {
 	return list(ctx, s, fieldsExpiring, scanField, micros(until), string(caller.Account), caller.Account.IsPlatform(), limit)
+}
+
+// Ending lists the sealed fields of one account that are in force and hold a
+// certificate, soonest to end first.
+func (s *Store) Ending(ctx context.Context, id account.ID) ([]SealedField, error) {
+	return list(ctx, s, fieldsEnding, scanField, string(id))
 }
 
 func fieldValues(f SealedField) []any {
