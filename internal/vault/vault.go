@@ -110,7 +110,7 @@ func (v *Vault) Renews(ctx context.Context, at store.Place, version int64, parts
 	held, err := v.open(ctx, at, "", func(f store.SealedField) bool { return f.Version == version })
 	return slices.ContainsFunc(parts, func(p provider.Part) bool {
 		return !slices.ContainsFunc(held, func(h provider.Part) bool {
-			return h.Pointer == p.Pointer && h.Value.Reveal() == p.Value.Reveal()
+			return h.Pointer == p.Pointer && h.Value.Equal(p.Value)
 		})
 	}), err
 }
