@@ -142,3 +142,25 @@ func TestWhyAnAnswerWasOfNoUseIsTold(t *testing.T) {
 		t.Error(told)
 	}
 }
+
+func TestAFullHistoryKeepsNoSubmissionAlive(t *testing.T) {
+	u := &upstream{submit: func() (*connection.Message, error) { return nil, &gateway.Failure{Reason: "the gateway answered 503"} }}
+	w := newWorld(t, u)
+	w.change(func(f store.Found) (store.Decision, error) {
+		for f.Connection.LastSeq < connection.MaxEvents {
+			if _, err := connection.Append(f.Connection, connection.NewEvent{Status: connection.Pending, Name: "e"}, w.act(f.Account, "client")); err != nil {
+				return store.Decision{}, err
+			}
+		}
+		return store.Decision{Connection: f.Connection}, nil
+	})
+	w.pass(GiveUpAfter)
+	task := store.Task{State: store.TaskDue}
+	for tried := 0; task.State == store.TaskDue && tried < 2*giveUpAttempts; tried++ {
+		task = w.round()
+		w.pass(max(task.DueAt.Sub(w.Now()), 2*lease))
+	}
+	if task.State != store.TaskGaveUp {
+		t.Errorf("%+v", task)
+	}
+}

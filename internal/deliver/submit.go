@@ -251,6 +251,9 @@ func (d *Deliverer) tellOperator(ctx context.Context, task store.Task) error {
 		},
 	})
 	d.count("mooring_submissions_given_up_total", "Signups that no gateway took in time.")
+	if f, ok := errors.AsType[*fault.Fault](err); ok && f.Code == fault.CodeLimitReached {
+		return nil // the history is full; the task itself says that it was given up
+	}
 	return err
 }
 

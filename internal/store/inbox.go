@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"mooring/internal/account"
@@ -65,7 +66,9 @@ var (
 		SELECT account, provider, $3, id, $5, $6, $7, $8, $9, $10, $11, $12, NULL, 0, 'received', '', 0, '', ''
 		FROM signup WHERE account = $1 AND provider = $2 AND id = $4`)
 
-	callsOfConnection = reads(`SELECT ` + callColumns + ` FROM callback
+	// A list of bodies would be large: it has the first byte of each, which says
+	// that there is one.
+	callsOfConnection = reads(`SELECT ` + strings.Replace(callColumns, "body", "substr(body, 1, 1)", 1) + ` FROM callback
 		WHERE account = $1 AND provider = $2 AND id < $3 ORDER BY id DESC LIMIT $4`)
 
 	callByID = reads(`SELECT ` + callColumns + ` FROM callback
@@ -146,7 +149,7 @@ func (s *Store) Receive(ctx context.Context, r Received) error {
 
 // Inbox lists the received calls of a connection that the caller covers or
 // owns, newest first, beginning after the one with the id after; "" for the
-// first ones.
+// first ones. Of their bodies they have the first byte alone.
 func (s *Store) Inbox(ctx context.Context, caller auth.Caller, at Place, after string, limit int) ([]Received, error) {
 	if _, err := s.head(ctx, caller, at.Account, at.Provider); err != nil {
 		return nil, err

@@ -144,6 +144,7 @@ func testInbox(t *testing.T, d door) {
 		t.Errorf("the newest call is %+v, %v", page, err)
 	}
 	page, err = s.Inbox(ctx, merchant, vippsPlace, other.ID, 5)
+	want.Body = want.Body[:1] // a list only says that there is one
 	wantSame(t, "the next page", []Received{want}, page, err)
 	_, err = s.Inbox(ctx, second, vippsPlace, "", 5)
 	wantMissing(t, "a sibling's look at the inbox", err)
