@@ -38,7 +38,7 @@ func searchForMarkers(t *testing.T, args ...string) {
 	if code, err := s.Stop(); err != nil || code != 0 {
 		t.Fatalf("ended with %d, %v", code, err)
 	}
-	kept := map[string][]byte{}
+	var kept map[string][]byte
 	if len(args) > 0 {
 		kept = databaseRows(t, args[1])
 	} else {

@@ -23,7 +23,7 @@ type event struct {
 // tests runs every test of every package once, under the race detector. A
 // package that hangs is ended, and shows what it was doing.
 func tests(t *tally) {
-	cmd := exec.Command("go", "test", "-race", "-count=1", "-timeout=8m", "-json", "./...")
+	cmd := exec.Command("go", "test", "-race", "-count=1", "-timeout=15m", "-json", "./...")
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
