@@ -54,11 +54,13 @@ var (
 			AND (a.id = $2 OR a.owner = $2 OR ($3 AND substr(a.id, 1, 1) = substr($2, 1, 1)))
 		ORDER BY f.not_after, f.account, f.provider, f.pointer LIMIT $4`)
 
+	// SQLite takes the tables of a cross join in the order of the text: so it looks
+	// at the few connections first, not at all that is sealed of the account.
 	fieldsEnding = reads(`SELECT f.account, f.provider, f.holder, f.version, f.pointer, f.class, f.shown, f.data_key,
 			f.sealed, f.not_after, f.created_at
-		FROM connection AS c
-		JOIN sealed_field AS f ON f.account = c.account AND f.provider = c.provider AND f.holder = '' AND f.version = c.configured_seq
-		WHERE c.account = $1 AND f.not_after IS NOT NULL
+		FROM connection AS c CROSS JOIN sealed_field AS f
+		WHERE c.account = $1 AND f.account = $1 AND f.provider = c.provider AND f.holder = '' AND f.version = c.configured_seq
+			AND f.not_after IS NOT NULL
 		ORDER BY f.not_after, f.provider, f.pointer`)
 )
 

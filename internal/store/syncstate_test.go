@@ -159,6 +159,13 @@ func testExpiring(t *testing.T, d door) {
 			t.Errorf("%s: got %v, want %s", name, got, test.want)
 		}
 	}
+	ending, err := s.Ending(ctx, merchant.Account)
+	if err != nil || len(ending) != 2 || ending[0].Pointer != "/b" || ending[1].Pointer != "/a" {
+		t.Errorf("%+v, %v", ending, err)
+	}
+	if others, err := s.Ending(ctx, second.Account); err != nil || len(others) != 0 {
+		t.Errorf("another has %+v, %v", others, err)
+	}
 }
 
 func testRecipients(t *testing.T, d door) {
