@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
@@ -51,10 +52,45 @@ func TestACommandLineThatIsNotUnderstoodExitsWith2(t *testing.T) {
 		{"serve", "--data", "d"},
 		{"serve", "--data", "d", "--database", "postgres://h/n", "--public-url", "https://m.example"},
 		{"serve", "--data", "d", "--public-url", "https://m.example", "--world", "X"},
+		{"serve", "--data", "d", "--public-url", "https://m.example", "--gateway", "vipps"},
+		{"serve", "--data", "d", "--public-url", "https://m.example", "--gateway", "vipps=https://a.example", "--gateway", "vipps=https://b.example"},
 		{"completion", "tcsh"},
 	} {
 		if code, out, errs := run(t, args...); code != exitUsage || out != "" || !strings.Contains(errs, "Try: mooring") || !strings.Contains(errs, " --help") {
 			t.Errorf("mooring %s: exit %d, %q, %q", strings.Join(args, " "), code, out, errs)
+		}
+	}
+}
+
+func TestAGatewayThatIsNotUnderstoodIsExplained(t *testing.T) {
+	for says, all := range map[string][]string{
+		`"vipps" is no gateway; write SLUG=URL`: {"vipps"},
+		"vipps has two gateways; name one":      {"vipps=https://a.example", "swish=https://b.example", "vipps=https://b.example"},
+	} {
+		args := []string{"serve", "--data", "d", "--public-url", "https://m.example"}
+		for _, one := range all {
+			args = append(args, "--gateway", one)
+		}
+		if code, _, errs := run(t, args...); code != exitUsage || !strings.Contains(errs, says) {
+			t.Errorf("exit %d, %s", code, errs)
+		}
+	}
+}
+
+func TestServeRefusesAGatewayThatCanNeverBeReached(t *testing.T) {
+	dir := initData(t)
+	file := filepath.Join(t.TempDir(), "secret")
+	must(t, os.WriteFile(file, []byte("whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n"), 0o600))
+	for url, allowed := range map[string]string{
+		"http://127.0.0.1:9090": "", "https://10.0.0.1": "", "http://gateway.example.com": "", "https://gateway.internal": "",
+		"http://10.9.0.1": "10.8.0.0/16", "https://169.254.169.254": "169.254.0.0/16",
+	} {
+		args := []string{"--gateway", "vipps=" + url, "--gateway-secret-file", file}
+		if allowed != "" {
+			args = append(args, "--outbound-allow", allowed)
+		}
+		if errs := refusal(t, dir, args...); !strings.Contains(errs, "the gateway of vipps at "+url+" can never be reached") {
+			t.Errorf("%s: %s", url, errs)
 		}
 	}
 }

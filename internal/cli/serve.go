@@ -3,12 +3,16 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"mooring/internal/auth"
 	"mooring/internal/server"
@@ -69,9 +73,32 @@ type serveCommand struct {
 
 // gatewayFlags say how providers are reached.
 type gatewayFlags struct {
-	Gateway           map[string]string `placeholder:"SLUG=URL" help:"Gateway of a provider, to hand production signups to; once for each provider. In the environment they are separated by ;."`
-	GatewaySecretFile string            `placeholder:"FILE" help:"File, readable by nobody else, with the secret that calls to gateways are signed with: whsec_ and 24 to 64 random bytes in base64. Two lines during a change."`
-	OutboundAllow     []netip.Prefix    `placeholder:"CIDR" help:"Range of addresses off the public internet that gateways may have, such as 10.20.0.0/16; may be repeated."`
+	Gateway           gateways       `placeholder:"SLUG=URL" help:"Gateway of a provider, to hand production signups to; once for each provider. In the environment they are separated by ;."`
+	GatewaySecretFile string         `placeholder:"FILE" help:"File, readable by nobody else, with the secret that calls to gateways are signed with: whsec_ and 24 to 64 random bytes in base64. Two lines during a change."`
+	OutboundAllow     []netip.Prefix `placeholder:"CIDR" help:"Range of addresses off the public internet that gateways may have, such as 10.20.0.0/16; may be repeated."`
+}
+
+// gateways are URLs by the provider whose gateway is there.
+type gateways map[string]string
+
+// Decode adds one, or several that are separated by semicolons. A provider has
+// one gateway: of two it could not be said which one is meant.
+func (g gateways) Decode(ctx *kong.DecodeContext) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("SLUG=URL", &text); err != nil {
+		return err
+	}
+	for one := range strings.SplitSeq(text, ";") {
+		slug, url, _ := strings.Cut(one, "=")
+		switch _, there := g[slug]; {
+		case slug == "" || url == "":
+			return fmt.Errorf("%q is no gateway; write SLUG=URL, such as vipps=https://gateways.example.com/vipps", one)
+		case there:
+			return fmt.Errorf("%s has two gateways; name one", slug)
+		}
+		g[slug] = url
+	}
+	return nil
 }
 
 // Help is shown below the flags.

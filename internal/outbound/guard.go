@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -150,6 +152,31 @@ var (
 	errOurselves  = errors.New("this is our own address")
 	errNotAllowed = errors.New("neither plain HTTP nor a local name leads outside the ranges that were allowed")
 )
+
+// checkURL refuses what dial would, as far as that can be known of a URL
+// without asking for its addresses.
+func (g *guard) checkURL(to *url.URL) error {
+	onlyAllowed := to.Scheme == "http" || isLocalName(to.Hostname())
+	address, err := netip.ParseAddr(to.Hostname())
+	switch {
+	case err == nil:
+		return g.check(netip.AddrPortFrom(address, portOf(to)), onlyAllowed)
+	case onlyAllowed && len(g.allow) == 0:
+		return errNotAllowed
+	}
+	return nil
+}
+
+// portOf is where a URL leads that ParseURL has read.
+func portOf(to *url.URL) uint16 {
+	if number, err := strconv.ParseUint(to.Port(), 10, 16); err == nil {
+		return uint16(number)
+	}
+	if to.Scheme == "http" {
+		return 80
+	}
+	return 443
+}
 
 // check decides on one address.
 func (g *guard) check(target netip.AddrPort, onlyAllowed bool) error {

@@ -87,6 +87,10 @@ func transport(dial func(ctx context.Context, network, address string) (net.Conn
 	}
 }
 
+// Check says why no exchange with a URL that ParseURL has read can ever come
+// about, whatever its name resolves to.
+func (c *Client) Check(to *url.URL) error { return c.guard.checkURL(to) }
+
 // Do makes one exchange with a URL that ParseURL has read. Whatever the other
 // side answers, in whatever status, is an answer, except a redirect. Every
 // error is an *Error.

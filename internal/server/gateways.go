@@ -37,6 +37,14 @@ func (s *Server) reachOut() error {
 	client := outbound.New(outbound.Config{
 		Allow: s.cfg.OutboundAllow, Own: s.own(), Never: s.never(), MaxBody: gateway.MaxAnswer,
 	})
+	for _, slug := range slices.Sorted(maps.Keys(urls)) {
+		if err := client.Check(urls[slug]); err != nil {
+			return fmt.Errorf("the gateway of %s at %s can never be reached: %w; only --outbound-allow opens what is off the public internet", slug, urls[slug], err)
+		}
+	}
+	if len(urls) > 0 && !s.cfg.Worlds.Serves(account.Production) {
+		s.cfg.Log.Warn("gateways are for production accounts, which are not served here: nothing is handed to them", "world", s.cfg.Worlds)
+	}
 	s.gateway = gateway.NewHTTP(client, urls, key, Now)
 	ways := map[account.World]gateway.Gateway{}
 	if s.cfg.Worlds.Serves(account.Production) {
