@@ -104,6 +104,7 @@ var problemCodes = map[string]string{
 	"REQUIRED":                         "The parameter, or the whole body, is required and missing.",
 	"UNSUPPORTED_GRANT_TYPE":           "The grant is another one than `client_credentials`.",
 	"UNKNOWN_RECIPIENT":                "The platform has no recipient of this name, or it has ended.",
+	"KEY_MISMATCH":                     "The private key is not that of the certificate beside it.",
 	"SECRET_NOT_ALLOWED":               "Metadata holds a member that the provider's file seals elsewhere, or a private key. Metadata is shown, so leave it out.",
 	"UNKNOWN_SIGNUP":                   "`signup_id` is not the id of a signup of this connection.",
 	"UNKNOWN_MEMBER":                   "The member is not declared, and `Prefer: handling=strict` asks to refuse such.",

@@ -116,7 +116,7 @@ func checkKeep(f file, d *document) {
 func checkCertificates(f file, d *document) {
 	properties := members(f.current().Configuration, "properties")
 	for i, c := range f.Certificates {
-		for _, one := range [][2]string{{"member", c.Member}, {"passphrase", c.Passphrase}} {
+		for _, one := range [][2]string{{"member", c.Member}, {"passphrase", c.Passphrase}, {"key", c.Key}} {
 			at, member := fmt.Sprintf("/certificates/%d/%s", i, one[0]), members(properties, one[1])
 			switch {
 			case one[1] == "":
@@ -124,7 +124,7 @@ func checkCertificates(f file, d *document) {
 				d.refuse(at, "%q is not a member of the configuration", one[1])
 			case member["type"] != "string":
 				d.refuse(at, "%q is not text", one[1])
-			case one[0] == "passphrase" && !sealed(member):
+			case one[0] != "member" && !sealed(member):
 				d.refuse(at, "%q opens a certificate and is in clear", one[1])
 			}
 		}

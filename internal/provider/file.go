@@ -100,6 +100,7 @@ func (r *rename) UnmarshalJSON(text []byte) error {
 type certificate struct {
 	Member     string `json:"member"`
 	Passphrase string `json:"passphrase"`
+	Key        string `json:"key"`
 }
 
 type event struct {

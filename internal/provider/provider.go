@@ -122,6 +122,7 @@ type Part struct {
 type Certificate struct {
 	Member     string // name of the member
 	Passphrase string // name of the member that opens it; "" when there is none
+	Key        string // name of the member that holds its private key; "" when there is none
 }
 
 // Scenario is a life that the simulated provider of a test account plays.

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
@@ -59,9 +60,64 @@ func readCertificates(fields []store.SealedField, parts []provider.Part, certifi
 			continue
 		}
 		fields[i].NotAfter = end
+		if belongTogether(textOf(parts, c.Member), textOf(parts, c.Key)) {
+			continue
+		}
+		problems = append(problems, fault.Problem{
+			In: "body", Name: c.Key, Path: "#" + memberPointer(c.Key), Code: "KEY_MISMATCH",
+			Message: c.Key + " is not the private key of the certificate in " + c.Member,
+		})
 	}
 	if len(problems) > 0 {
 		return fault.Refused(problems...)
+	}
+	return nil
+}
+
+// belongTogether says whether a private key is that of a certificate. Where
+// either is not there, or is no PEM that can be read without a passphrase, it
+// can't be known, and is taken for granted.
+func belongTogether(certificate, key string) bool {
+	of, private := leafOf(pemCertificates(pemText(certificate))), pemKey(pemText(key))
+	if of == nil || private == nil {
+		return true
+	}
+	public, ok := private.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return !ok || public.Equal(of.PublicKey)
+}
+
+// pemText is a PEM text, as it is or in base64; nil when there is none.
+func pemText(text string) []byte {
+	if data := []byte(text); bytes.Contains(data, pemBegin) {
+		return data
+	}
+	if data, err := fromBase64(text); err == nil && bytes.Contains(data, pemBegin) {
+		return data
+	}
+	return nil
+}
+
+var pemBegin = []byte("-----BEGIN ")
+
+// pemKey is the first private key of a PEM text; nil when none can be read.
+func pemKey(data []byte) crypto.Signer {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		var key any
+		var err error
+		switch block.Type {
+		case "PRIVATE KEY":
+			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		case "EC PRIVATE KEY":
+			key, err = x509.ParseECPrivateKey(block.Bytes)
+		case "RSA PRIVATE KEY":
+			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		default:
+			continue
+		}
+		if signer, ok := key.(crypto.Signer); err == nil && ok {
+			return signer
+		}
+		return nil
 	}
 	return nil
 }
@@ -88,15 +144,12 @@ func notAfter(text, passphrase string) (time.Time, error) {
 	if len(text) > maxCertificate {
 		return time.Time{}, errDemanding
 	}
-	if strings.Contains(text, "-----BEGIN ") {
-		return pemEnd([]byte(text))
+	if data := pemText(text); data != nil {
+		return leafEnd(pemCertificates(data))
 	}
 	data, err := fromBase64(text)
 	if err != nil {
 		return time.Time{}, errUnreadable
-	}
-	if bytes.Contains(data, []byte("-----BEGIN ")) {
-		return pemEnd(data)
 	}
 	return pkcs12End(data, passphrase)
 }
@@ -107,7 +160,9 @@ func fromBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(text)
 }
 
-func pemEnd(data []byte) (time.Time, error) {
+// pemCertificates are the certificates of a PEM text; none when one of them
+// can't be read, or they are too many.
+func pemCertificates(data []byte) []*x509.Certificate {
 	var found []*x509.Certificate
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -115,11 +170,11 @@ func pemEnd(data []byte) (time.Time, error) {
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil || len(found) == maxCertificates {
-			return time.Time{}, errUnreadable
+			return nil
 		}
 		found = append(found, certificate)
 	}
-	return leafEnd(found)
+	return found
 }
 
 // pkcs12End opens a PKCS #12 file where it can't hold anybody up for long: the
@@ -163,17 +218,25 @@ func pkcs12End(data []byte, passphrase string) (time.Time, error) {
 	}
 }
 
-// leafEnd is when the merchant's own certificate ends, which in a chain is the
-// one that is no authority's.
+// leafEnd is when the merchant's own certificate ends.
 func leafEnd(found []*x509.Certificate) (time.Time, error) {
-	if len(found) == 0 {
+	leaf := leafOf(found)
+	if leaf == nil {
 		return time.Time{}, errUnreadable
 	}
-	leaf := found[0]
-	if i := slices.IndexFunc(found, func(c *x509.Certificate) bool { return !c.IsCA }); i >= 0 {
-		leaf = found[i]
-	}
 	return leaf.NotAfter.UTC(), nil
+}
+
+// leafOf is the merchant's own certificate, which in a chain is the one that is
+// no authority's; nil when there is none.
+func leafOf(found []*x509.Certificate) *x509.Certificate {
+	if len(found) == 0 {
+		return nil
+	}
+	if i := slices.IndexFunc(found, func(c *x509.Certificate) bool { return !c.IsCA }); i >= 0 {
+		return found[i]
+	}
+	return found[0]
 }
 
 // affordable refuses DER in which a number after a salt, which is a count of

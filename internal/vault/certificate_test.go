@@ -198,3 +198,50 @@ func TestACertificateThatWaitedForOthersIsNotRefused(t *testing.T) {
 		}
 	})
 }
+
+func TestACertificateAndItsKeyMustBelongTogether(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, w world) {
+		at := store.Place{Account: accounts[0], Provider: "swish"}
+		certificate, key := pair(t, time.Now().AddDate(1, 0, 0))
+		_, other := pair(t, time.Now().AddDate(1, 0, 0))
+		own := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))
+		pkcs8 := func(key *ecdsa.PrivateKey) string {
+			der, err := x509.MarshalPKCS8PrivateKey(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+		}
+		sec1, err := x509.MarshalECPrivateKey(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encode := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+		for name, one := range map[string]struct {
+			cert, key string
+			refused   bool
+		}{
+			"its own":             {own, pkcs8(key), false},
+			"its own, in base64":  {encode(own), encode(pkcs8(key)), false},
+			"another":             {own, pkcs8(other), true},
+			"another, in base64":  {encode(own), encode(pkcs8(other)), true},
+			"another, of old":     {own, string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1})), true},
+			"one that is sealed":  {own, string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")})), false},
+			"one that is no PEM":  {own, "a key", false},
+			"PKCS 12 and another": {encode(string(pkcs12File(t, pkcs12.Passwordless, time.Now().AddDate(1, 0, 0), ""))), pkcs8(other), false},
+		} {
+			_, err := w.vault.Configuration(t.Context(), at, parts(false, map[string]string{"/cert": asText(one.cert), "/key": asText(one.key)}),
+				[]provider.Certificate{{Member: "cert", Key: "key"}})
+			if !one.refused {
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				continue
+			}
+			f := fault.From(err)
+			if f.Kind != fault.Invalid || len(f.Problems) != 1 || f.Problems[0].Path != "#/key" {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+	})
+}
