@@ -92,7 +92,7 @@ func (g gateways) Decode(ctx *kong.DecodeContext) error {
 		slug, url, _ := strings.Cut(one, "=")
 		switch _, there := g[slug]; {
 		case slug == "" || url == "":
-			return fmt.Errorf("%q is no gateway; write SLUG=URL, such as vipps=https://gateways.example.com/vipps", one)
+			return fmt.Errorf("%q is no gateway; write SLUG=URL", one)
 		case there:
 			return fmt.Errorf("%s has two gateways; name one", slug)
 		}
