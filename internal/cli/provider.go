@@ -50,7 +50,8 @@ type providerCheckCommand struct {
 // Help is shown below the flags.
 func (providerCheckCommand) Help() string {
 	return `A file is checked beside the providers in the program and those of --providers,
-of which it may be one. Problems are printed as FILE:LINE:COLUMN: REASON.
+of which it may be one. A file of a provider in the program is checked in place
+of it, unless it is one of --providers: a server takes no second one. Problems are printed as FILE:LINE:COLUMN: REASON.
 
 Examples:
   mooring provider check fjordpay.yaml
@@ -64,14 +65,15 @@ func (c providerCheckCommand) Run(stdio Stdio) error {
 	if err != nil {
 		return err
 	}
-	var files []provider.File
+	var instead []string
 	for _, path := range c.Files {
-		files = append(files, provider.FileAt(path))
+		same := func(f provider.File) bool { return sameFile(path, f.Name) }
+		if !slices.ContainsFunc(beside, same) {
+			instead = append(instead, strings.TrimSuffix(filepath.Base(path), ".yaml"))
+		}
+		beside = append(slices.DeleteFunc(beside, same), provider.FileAt(path))
 	}
-	beside = slices.DeleteFunc(beside, func(f provider.File) bool {
-		return slices.ContainsFunc(c.Files, func(path string) bool { return sameFile(path, f.Name) })
-	})
-	catalogue, err := server.CheckProviders(slices.Concat(beside, files))
+	catalogue, err := server.CheckProviders(beside, instead...)
 	if err != nil {
 		fmt.Fprintln(stdio.Err, err)
 		return fmt.Errorf("%s in what was checked", counted(1+strings.Count(err.Error(), "\n"), "problem"))

@@ -72,6 +72,28 @@ func TestAGoodProviderFileIsToldWhatWasChecked(t *testing.T) {
 	}
 }
 
+func TestAFileOfAProviderInTheProgramIsCheckedInPlaceOfIt(t *testing.T) {
+	const vipps = "../../providers/vipps.yaml"
+	if code, out, errs := run(t, "provider", "check", vipps); code != exitDone || !strings.Contains(out, vipps+": good") {
+		t.Errorf("exit %d, %s%s", code, out, errs)
+	}
+	text, err := os.ReadFile(vipps)
+	must(t, err)
+	dir := t.TempDir()
+	own := filepath.Join(dir, "vipps.yaml")
+	must(t, os.WriteFile(own, text, 0o600))
+	for _, args := range [][]string{{"check", "--providers", dir, own}, {"list", "--providers", dir}} { // no server would take it beside its own
+		code, out, errs := run(t, append([]string{"provider"}, args...)...)
+		if code != exitFailed || out != "" || !strings.Contains(errs, own+":1:1: the name \"vipps\" is taken by vipps.yaml in the program: choose another\n") {
+			t.Errorf("%s: exit %d, %s%s", args[0], code, out, errs)
+		}
+	}
+	must(t, os.WriteFile(own, []byte(strings.Replace(string(text), "slug: vipps", "slug: swish", 1)), 0o600))
+	if code, _, errs := run(t, "provider", "check", own); code != exitFailed || !strings.Contains(errs, own+":1:1: the file of the provider swish must be named swish.yaml") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+}
+
 func TestABadProviderFileIsToldWhereItIsBad(t *testing.T) {
 	dir := t.TempDir()
 	other := jettyIn(t, t.TempDir(), jetty)
@@ -81,6 +103,7 @@ func TestABadProviderFileIsToldWhereItIsBad(t *testing.T) {
 		says []string
 	}{
 		"two mistakes":              {strings.NewReplacer("title", "titel", "model: single", "model: double").Replace(jetty), nil, []string{":2:1: \"titel\"", ":10:3: ", "3 problems"}},
+		"a name in the program":     {strings.ReplaceAll(jetty, "prefix: Jetty", "prefix: Vipps"), nil, []string{":4:1: the prefix \"Vipps\" is taken by vipps.yaml in the program: choose another"}},
 		"a name of another file":    {jetty, []string{"--providers", filepath.Dir(other)}, []string{":1:1: the name \"jetty\" is taken by " + other}},
 		"what does not fit the API": {strings.ReplaceAll(jetty, "jetty_get", "health_get"), nil, []string{":1:1: does not fit into the API", "1 problem in"}},
 	} {

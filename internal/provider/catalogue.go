@@ -34,7 +34,7 @@ func Load(fsys ...fs.FS) (*Catalogue, error) {
 // error names every problem of every file, one to a line, as file:line:column:
 // reason.
 func (c *Catalogue) With(files []File) (*Catalogue, error) {
-	l := loader{providers: slices.Clone(c.providers), taken: maps.Clone(c.taken)}
+	l := loader{providers: slices.Clone(c.providers), taken: maps.Clone(c.taken), before: c.taken}
 	if l.taken == nil {
 		l.taken = map[string]string{}
 	}
@@ -45,6 +45,18 @@ func (c *Catalogue) With(files []File) (*Catalogue, error) {
 		return nil, l.problems.sorted()
 	}
 	return newCatalogue(l.providers, l.taken), nil
+}
+
+// Without makes a catalogue of the same providers but one, whose names are free
+// again.
+func (c *Catalogue) Without(slug string) *Catalogue {
+	p, ok := c.Get(slug)
+	if !ok {
+		return c
+	}
+	taken := maps.Clone(c.taken)
+	maps.DeleteFunc(taken, func(_, by string) bool { return by == p.source })
+	return newCatalogue(slices.DeleteFunc(c.All(), func(other *Provider) bool { return other == p }), taken)
 }
 
 func newCatalogue(all []*Provider, taken map[string]string) *Catalogue {
@@ -80,6 +92,7 @@ type loader struct {
 	providers []*Provider
 	problems  problems
 	taken     map[string]string // what names stand for already, and in which file
+	before    map[string]string // those of them that the program itself has taken
 }
 
 func (l *loader) load(from File) {
@@ -104,6 +117,10 @@ func (l *loader) load(from File) {
 // operations and schemas.
 func (l *loader) claim(f file, d *document) {
 	take := func(at, kind, name string) {
+		if other, ok := l.before[kind+name]; ok {
+			d.refuse(at, "the %s %q is taken by %s in the program: choose another", kind, name, other)
+			return
+		}
 		if other, ok := l.taken[kind+name]; ok {
 			d.refuse(at, "the %s %q is taken by %s", kind, name, other)
 			return

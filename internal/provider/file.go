@@ -2,12 +2,14 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
 // file is a provider file as it was written. Schemas stay plain values, since
@@ -239,8 +241,9 @@ func Canonical(text []byte) ([]byte, error) {
 //go:embed file.schema.yaml
 var fileSchemaText []byte
 
-// fileSchema is what every file is held against first.
-var fileSchema = func() *jsonschema.Schema {
+// fileSchema is what every file is held against first, fileWords how the breach
+// of one of its patterns is put to people.
+var fileSchema, fileWords = func() (*jsonschema.Schema, map[string]string) {
 	d := readDocument("file.schema.yaml", fileSchemaText)
 	if len(d.problems) > 0 {
 		panic(d.problems)
@@ -249,8 +252,27 @@ var fileSchema = func() *jsonschema.Schema {
 	if err != nil {
 		panic(err)
 	}
-	return compiled
+	words := map[string]string{}
+	collectWords(d.value, words)
+	return compiled, words
 }()
+
+func collectWords(value any, words map[string]string) {
+	switch value := value.(type) {
+	case map[string]any:
+		pattern, _ := value["pattern"].(string)
+		if says, ok := value["says"].(string); ok {
+			words[reasonOf(&kind.Pattern{Want: pattern})] = "must be " + says
+		}
+		for _, child := range value {
+			collectWords(child, words)
+		}
+	case []any:
+		for _, item := range value {
+			collectWords(item, words)
+		}
+	}
+}
 
 // readFile reads and checks one file. The document has all its problems; the
 // file is whole when there are none.
@@ -261,7 +283,7 @@ func readFile(name string, data []byte) (file, *document) {
 		return f, d
 	}
 	for _, v := range violationsOf(fileSchema.Validate(d.value)) {
-		d.refuse(v.pointer, "%s", v.reason)
+		d.refuse(v.pointer, "%s", cmp.Or(fileWords[v.reason], v.reason))
 	}
 	if len(d.problems) > 0 {
 		return f, d

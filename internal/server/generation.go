@@ -45,7 +45,11 @@ func (s *Server) assemble(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := build(own, s.equip)
+	ours, err := embedded()
+	if err != nil {
+		return nil, err
+	}
+	next, err := build(ours, own, s.equip)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +94,17 @@ func (s *Server) deps(catalogue *provider.Catalogue, document *gate.Document) ap
 }
 
 // CheckProviders does with provider files what a server does when it starts,
-// and gives the catalogue of the program's own providers and these.
-func CheckProviders(own []provider.File) (*provider.Catalogue, error) {
-	g, err := build(own, func(_ *provider.Catalogue, document *gate.Document) gate.Config {
+// and gives the catalogue of the program's own providers and these. The
+// program's own providers whose slugs are in instead make room for them.
+func CheckProviders(own []provider.File, instead ...string) (*provider.Catalogue, error) {
+	ours, err := embedded()
+	if err != nil {
+		return nil, err
+	}
+	for _, slug := range instead {
+		ours = ours.Without(slug)
+	}
+	g, err := build(ours, own, func(_ *provider.Catalogue, document *gate.Document) gate.Config {
 		return gate.Config{
 			Document: document, Functions: api.Operations(api.Deps{}), FingerprintKey: []byte("none"),
 			Verify:  func(context.Context, []string) (auth.Caller, error) { return auth.Caller{}, nil },
@@ -108,18 +120,15 @@ func CheckProviders(own []provider.File) (*provider.Catalogue, error) {
 // embedded are the program's own providers, which never change.
 var embedded = sync.OnceValues(func() (*provider.Catalogue, error) { return provider.Load(providers.FS) })
 
-// build makes a generation of the program's own provider files and others.
-// What could not be run is refused, and the file that is to blame is named.
-func build(own []provider.File, equip func(*provider.Catalogue, *gate.Document) gate.Config) (_ *generation, err error) {
+// build makes a generation of the program's own providers and the files of
+// others. What could not be run is refused, and the file that is to blame is
+// named.
+func build(ours *provider.Catalogue, own []provider.File, equip func(*provider.Catalogue, *gate.Document) gate.Config) (_ *generation, err error) {
 	defer func() { // a file that nobody thought of must not end the process
 		if p := recover(); p != nil {
 			err = fmt.Errorf("reading the provider files broke off: %v\n%s", p, debug.Stack())
 		}
 	}()
-	ours, err := embedded()
-	if err != nil {
-		return nil, err
-	}
 	catalogue, err := ours.With(own)
 	if err != nil {
 		return nil, err
@@ -133,7 +142,7 @@ func build(own []provider.File, equip func(*provider.Catalogue, *gate.Document) 
 	}
 	if len(own) > 1 {
 		for _, file := range own { // which of them is it?
-			if _, err := build([]provider.File{file}, equip); err != nil {
+			if _, err := build(ours, []provider.File{file}, equip); err != nil {
 				return nil, err
 			}
 		}
