@@ -152,7 +152,7 @@ func (d *Deliverer) ReadBatch(ctx context.Context, world account.World, p *provi
 	if err != nil {
 		return nil, badFile("the file has no head line that can be read")
 	}
-	at, err := columnsOf(head, p.Batch.Answer)
+	at, err := columnsOf(head, *p.Batch)
 	if err != nil {
 		return nil, err
 	}
@@ -177,13 +177,23 @@ func (d *Deliverer) ReadBatch(ctx context.Context, world account.World, p *provi
 // place of the columns of an answer file; code is -1 when there is none.
 type columns struct{ reference, status, code int }
 
-func columnsOf(head []string, a provider.BatchAnswer) (columns, error) {
+func columnsOf(head []string, b provider.Batch) (columns, error) {
+	a := b.Answer
 	for i := range head {
 		head[i] = strings.TrimSpace(head[i])
 	}
 	at := columns{slices.Index(head, a.Reference), slices.Index(head, a.Status), -1}
 	if at.reference < 0 || at.status < 0 {
-		return at, badFile(fmt.Sprintf("the head line must name the columns %s and %s", a.Reference, a.Status))
+		separator := string(b.Separator)
+		if separator == "\t" {
+			separator = "a tab"
+		}
+		return at, badFile(fmt.Sprintf("the head line must name the columns %s and %s, separated by %s", a.Reference, a.Status, separator))
+	}
+	for i, name := range head {
+		if slices.Contains([]string{a.Reference, a.Status, a.Code}, name) && name != "" && slices.Contains(head[:i], name) {
+			return at, badFile(fmt.Sprintf("the head line names the column %s twice: leave out the one that does not count", name))
+		}
 	}
 	if a.Code != "" {
 		at.code = slices.Index(head, a.Code)

@@ -69,6 +69,18 @@ func TestSignupsTravelInFiles(t *testing.T) {
 	if out := run(1, "read", answers); !strings.Contains(out, "applied 1, duplicate 0, stale 0, refused 2\nmooring: refused 2 rows; the reasons stand above\n") {
 		t.Error(out)
 	}
+	for head, says := range map[string]string{
+		"REFERENCE,RESULT":        "the head line must name the columns REFERENCE and RESULT, separated by ; (400 ",
+		"REFERENCE;RESULT;RESULT": "the head line names the column RESULT twice: leave out the one that does not count (400 ",
+	} {
+		bad := filepath.Join(t.TempDir(), "bad.csv")
+		if err := os.WriteFile(bad, []byte(head+"\n"+first+";REJECTED;ENROLLED\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out := run(1, "read", bad); !strings.Contains(out, says) {
+			t.Errorf("%s: %s", head, out)
+		}
+	}
 	if out := run(1, "read", answers); !strings.Contains(out, "applied 0, duplicate 1, stale 0, refused 2") {
 		t.Error(out)
 	}
