@@ -116,8 +116,8 @@ func newParser(stdio Stdio, exit func(int)) (*kong.Kong, error) {
 
 // logFlags are what every command that logs takes.
 type logFlags struct {
-	LogFormat string     `enum:"auto,text,json" default:"auto" help:"Log lines for people (text) or machines (json); auto is text on a terminal."`
-	LogLevel  slog.Level `default:"info" help:"Least level that is logged: debug, info, warn or error."`
+	LogFormat string `enum:"auto,text,json" default:"auto" help:"Log lines for people (text) or machines (json); auto is text on a terminal."`
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 }
 
 func (f logFlags) logger(w io.Writer) *slog.Logger {
@@ -128,7 +128,9 @@ func (f logFlags) logger(w io.Writer) *slog.Logger {
 			format = "text"
 		}
 	}
-	return telemetry.NewLogger(w, format, f.LogLevel)
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // one of the four
+	return telemetry.NewLogger(w, format, level)
 }
 
 func isTerminal(w io.Writer) bool {

@@ -35,7 +35,8 @@ func TestAWordWithoutAConfigurationLeavesTheOneInForceAlone(t *testing.T) {
 	p, _ := w.Catalogue().Get("vipps")
 	at := store.Place{Account: merchant, Provider: "vipps"}
 	signup := w.NewID()
-	if _, err := w.Store.Change(t.Context(), store.Change{System: true, Account: merchant, Provider: "vipps", Whole: true,
+	if _, err := w.Store.Change(t.Context(), store.Change{
+		System: true, Account: merchant, Provider: "vipps", Whole: true,
 		Decide: func(f store.Found) (store.Decision, error) {
 			f.Account.Company.OrganizationNumber = "923609016"
 			c, err := connection.Apply(nil, f.Account, p, connection.Application{ID: signup, Data: []byte(`{}`)}, w.act(f.Account, "client"))
