@@ -34,10 +34,17 @@ type HTTP struct {
 	places map[string]*place
 }
 
-// place is the gateway of one provider.
+// The paths below a gateway's URL.
+const (
+	pathSignups = "signups"
+	pathStatus  = "status"
+)
+
+// place is the gateway of one provider. Each path has a breaker of its own, so
+// that slow answers to questions, which merchants may ask, hold up no signup.
 type place struct {
-	base    *url.URL
-	breaker breaker
+	base     *url.URL
+	breakers map[string]*breaker
 }
 
 // NewHTTP makes a way to the gateways at the URLs, by provider. All are signed
@@ -45,7 +52,7 @@ type place struct {
 func NewHTTP(client *outbound.Client, urls map[string]*url.URL, key Key, now func() time.Time) *HTTP {
 	h := &HTTP{client: client, key: key, now: now, places: map[string]*place{}}
 	for slug, base := range urls {
-		h.places[slug] = &place{base: base}
+		h.places[slug] = &place{base, map[string]*breaker{pathSignups: {}, pathStatus: {}}}
 	}
 	return h
 }
@@ -78,7 +85,7 @@ func (h *HTTP) Submit(ctx context.Context, s Submission) (*connection.Message, e
 	if err != nil {
 		return nil, err
 	}
-	answer, err := h.call(ctx, s.Provider.Slug, "signups", s.ID, body)
+	answer, err := h.call(ctx, s.Provider.Slug, pathSignups, s.ID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +111,7 @@ func (h *HTTP) Status(ctx context.Context, q Question) (provider.Report, error) 
 	if err != nil {
 		return provider.Report{}, err
 	}
-	answer, err := h.call(ctx, q.Provider.Slug, "status", id.String(), body)
+	answer, err := h.call(ctx, q.Provider.Slug, pathStatus, id.String(), body)
 	if err != nil {
 		return provider.Report{}, err
 	}
@@ -125,11 +132,12 @@ func (h *HTTP) call(ctx context.Context, slug, path, id string, body []byte) (ou
 	if p == nil {
 		return outbound.Answer{}, ErrUnavailable
 	}
-	if wait, ok := p.breaker.enter(h.now()); !ok {
+	breaker := p.breakers[path]
+	if wait, ok := breaker.enter(h.now()); !ok {
 		return outbound.Answer{}, &Failure{Reason: "the gateway has been failing and is left alone for a while", RetryAfter: wait, Untried: true}
 	}
 	answer, err := h.client.Do(ctx, http.MethodPost, p.base.JoinPath(path), h.key.Header(id, h.now(), body), body)
-	p.breaker.leave(h.now(), err == nil && !isDown(answer.Status))
+	breaker.leave(h.now(), err == nil && !isDown(answer.Status))
 	if err != nil {
 		return outbound.Answer{}, &Failure{Reason: "the gateway could not be used: " + err.Error(), Cause: err}
 	}

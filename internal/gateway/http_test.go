@@ -239,6 +239,27 @@ func TestAGatewayThatIsDownForAnHourIsTriedNowAndThenAndFoundAgain(t *testing.T)
 	}
 }
 
+func TestQuestionsThatAreNotAnsweredHoldUpNoSignup(t *testing.T) {
+	a := newAdapter(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/status") {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+	})
+	for range 20 {
+		if _, err := a.Status(context.Background(), about("P11223351")); err == nil {
+			t.Fatal("a gateway that is down has answered")
+		}
+	}
+	if n := a.calls.Load(); n > 10 {
+		t.Errorf("it was asked %d times", n)
+	}
+	if _, err := a.Submit(context.Background(), submission()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOnlyProductionIsHandedOver(t *testing.T) {
 	a := newAdapter(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
 	s := submission()
