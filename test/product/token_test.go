@@ -58,6 +58,9 @@ var refusal any = map[string]any{"error": map[string]any{"errors": []any{}, "mes
 
 type target struct{ method, target string }
 
+// anyID is an id that nothing has.
+const anyID = "01990f29-1a00-7d15-a0c2-5e2d7b9f1c01"
+
 // bearerOperations lists a request for each operation that takes a token.
 func bearerOperations(t *testing.T, client *drive.Client, s *drive.Server) []target {
 	t.Helper()
@@ -77,6 +80,7 @@ func bearerOperations(t *testing.T, client *drive.Client, s *drive.Server) []tar
 			if op.OperationID != "" && len(op.Security) > 0 && op.Security[0]["bearer"] != nil {
 				found = append(found, target{strings.ToUpper(method), strings.NewReplacer(
 					"{aid}", s.SecondAccount, "{oid}", s.PartnerAccount, "{connection}", "vipps",
+					"{signup_id}", anyID, "{callback_id}", anyID, "{callback_reference}", anyID, "{recipient}", "checkout",
 					"{payment_product_type}", "payex.creditcard").Replace(path)})
 			}
 		}
