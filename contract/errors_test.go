@@ -73,6 +73,7 @@ var problemCodes = map[string]string{
 	"ENUM_MISMATCH":                    "The value is not one of those that are allowed; `params` lists them.",
 	"INCOMPLETE_BODY":                  "The body ended before its announced length.",
 	"INVALID":                          "The value breaks a rule that has no code of its own.",
+	"INVALID_CURSOR":                   "The token does not belong to this list and these filters, or was not made here.",
 	"INVALID_ENCODING":                 "The text is not valid UTF-8, or can't be decoded.",
 	"INVALID_FILE":                     "The file can't be read, or its head line lacks a column.",
 	"INVALID_FORM":                     "The body is not a valid form.",

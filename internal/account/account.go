@@ -88,7 +88,15 @@ type Account struct {
 	// Ahead is how far the clock of a test account was moved ahead of real
 	// time. It only grows; for a production account it is always 0.
 	Ahead time.Duration
+
+	UpdatedAt time.Time // of the profile; zero when it was never changed
+	DeletedAt time.Time // when access to it ended; zero while it is there
+	DeletedBy string
 }
+
+// Deleted says whether access to the account has ended. What stands for it
+// stays for as long as the law wants it.
+func (a Account) Deleted() bool { return !a.DeletedAt.IsZero() }
 
 // Now is the account's own time at a real time.
 func (a Account) Now(real time.Time) time.Time { return real.Add(a.Ahead) }

@@ -24,6 +24,23 @@ const (
 	ScopeRelease       = "release:credentials"  // extension: credentials of any provider, encrypted to a recipient
 )
 
+// providerScope begins the scope of provider clients; the slug follows.
+const providerScope = "provider:connections:"
+
+// ProviderScope is the one scope that a client of a provider has (extension):
+// it lists and reports on the connections of one provider, of every account of
+// an owner, and sees nothing else.
+func ProviderScope(slug string) string { return providerScope + slug }
+
+// Provider is the slug of the provider that the scopes are for; "" when they
+// are not those of a provider's client.
+func (s Scopes) Provider() string {
+	if len(s) != 1 || !strings.HasPrefix(s[0], providerScope) {
+		return ""
+	}
+	return s[0][len(providerScope):]
+}
+
 // Scopes is a set of scope names in the order they were granted.
 type Scopes []string
 
@@ -89,6 +106,30 @@ type Caller struct {
 	// The gate lets such a caller into operations with the security scheme
 	// "callback" and into no other.
 	Callback *Callback
+
+	// Actor is the account that acts for Account: the partner that exchanged
+	// its own token for one of a merchant; zero when nobody does. Such a token
+	// can't be exchanged again.
+	Actor account.ID
+
+	// Provider is the slug of the one provider that the caller works for,
+	// about every account of the owner that its token is for; "" otherwise. The
+	// gate lets such a caller into operations with the security scheme
+	// "provider" and into no other.
+	Provider string
+
+	// Exchange is what an exchange token was made for; nil otherwise. The gate
+	// lets such a caller into operations with the security scheme "exchange"
+	// and into no other.
+	Exchange *Exchange
+}
+
+// Exchange is what an exchange token says: its holder may ask, once, for a
+// token of the caller's account.
+type Exchange struct {
+	Actor     account.ID // who exchanged its own token for it
+	ID        string     // "jti", by which it is used up
+	ExpiresAt time.Time
 }
 
 // Callback is the one signup that a callback token speaks of.
@@ -101,5 +142,5 @@ type Callback struct {
 // its own account, or any account of its world for the platform's access
 // tokens.
 func (c Caller) Covers(id account.ID) bool {
-	return c.Account == id || c.Callback == nil && c.Account.IsPlatform() && c.Account.World() == id.World()
+	return c.Account == id || c.Callback == nil && c.Exchange == nil && c.Account.IsPlatform() && c.Account.World() == id.World()
 }

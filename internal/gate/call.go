@@ -90,6 +90,26 @@ func (c *Call) Query(name string) (string, bool) {
 	return values[0], true
 }
 
+// Queries is every query parameter that was sent. It must not be changed.
+func (c *Call) Queries() url.Values { return c.query }
+
+// CanonicalPath is the path as we would write it: the same for "T112" and
+// "T11200000", and for a letter and its percent-encoding.
+func (c *Call) CanonicalPath() string {
+	segments := strings.Split(c.Operation.Path, "/")
+	for i, segment := range segments {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			name = strings.TrimSuffix(name, "}")
+			value := c.path[name]
+			if id, ok := c.accounts[name]; ok {
+				value = string(id)
+			}
+			segments[i] = url.PathEscape(value)
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
 // RequestHeader is the value of a header parameter that the contract declares;
 // "" when it was not sent.
 func (c *Call) RequestHeader(name string) string { return c.requestHeader.Get(name) }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -185,13 +186,10 @@ func forbidden(message string) error {
 }
 
 // allows says whether the caller has the scopes of some alternative that takes
-// its kind of token, and is of a kind that may call. A callback token meets
-// nothing but the scheme made for it, whatever its scopes.
+// its kind of token, and is of a kind that may call. Tokens of a special kind
+// meet nothing but the scheme made for them, whatever their scopes.
 func (p *plan) allows(caller auth.Caller) error {
-	scheme, enough := schemeBearer, false
-	if caller.Callback != nil {
-		scheme = schemeCallback
-	}
+	scheme, enough := schemeOf(caller), false
 	for _, requirement := range p.operation.Security {
 		if requirement.Scheme == scheme && hasAll(caller, requirement.Scopes) {
 			enough = true
@@ -200,18 +198,24 @@ func (p *plan) allows(caller auth.Caller) error {
 	if !enough {
 		return errScope
 	}
-	if scheme == schemeCallback {
-		return nil
-	}
-	for _, kind := range p.operation.Callers {
-		if caller.Kind == kind {
-			return nil
-		}
-	}
-	if len(p.operation.Callers) > 0 {
+	if scheme == schemeBearer && len(p.operation.Callers) > 0 && !slices.Contains(p.operation.Callers, caller.Kind) {
 		return forbidden("accounts of this kind may not call this operation")
 	}
 	return nil
+}
+
+// schemeOf is the scheme that takes the caller's kind of token.
+func schemeOf(caller auth.Caller) string {
+	switch {
+	case caller.Callback != nil:
+		return schemeCallback
+	case caller.Exchange != nil:
+		return schemeExchange
+	case caller.Provider != "":
+		return schemeProvider
+	default:
+		return schemeBearer
+	}
 }
 
 func hasAll(caller auth.Caller, scopes []string) bool {

@@ -30,9 +30,9 @@
 // and these of a schema: x-mooring-pattern, the RE2 equivalent of a pattern,
 // and x-mooring-max-bytes, the longest compact JSON of a value.
 //
-// Security schemes are of type http: "basic", "bearer", and "callback", a
-// bearer scheme by name, which only callback tokens meet and which they meet
-// alone.
+// Security schemes are of type http: "basic", "bearer", and three bearer schemes
+// by name, "callback", "provider" and "exchange", which only tokens of that kind
+// meet and which they meet alone.
 package gate
 
 import (

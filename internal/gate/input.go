@@ -295,7 +295,7 @@ func (x *exchange) fingerprint() error {
 			return fmt.Errorf("canonical body: %w", err)
 		}
 	}
-	x.call.Target = x.canonicalPath()
+	x.call.Target = x.call.CanonicalPath()
 	mac := hmac.New(sha256.New, x.gate.FingerprintKey)
 	writePart(mac, x.r.Method)
 	writePart(mac, x.call.Target)
@@ -303,20 +303,6 @@ func (x *exchange) fingerprint() error {
 	writePart(mac, string(canonical))
 	x.call.Fingerprint = mac.Sum(nil)
 	return nil
-}
-
-// canonicalPath is the path as we would write it: the same for "T112" and
-// "T11200000", and for a letter and its percent-encoding.
-func (x *exchange) canonicalPath() string {
-	segments := strings.Split(x.plan.operation.Path, "/")
-	for _, wild := range x.plan.wildcards {
-		value := x.call.path[wild.name]
-		if id, ok := x.call.accounts[wild.name]; ok {
-			value = string(id)
-		}
-		segments[wild.segment] = url.PathEscape(value)
-	}
-	return strings.Join(segments, "/")
 }
 
 // writePart hashes a part after its length, so that no two lists of parts

@@ -13,12 +13,14 @@ import (
 	"mooring/internal/account"
 )
 
-// The schemes of security. A callback token is sent as a bearer token; the
+// The schemes of security. Tokens of every kind are sent as bearer tokens; the
 // name tells them apart.
 const (
 	schemeBearer   = "bearer"
 	schemeBasic    = "basic"
 	schemeCallback = "callback"
+	schemeProvider = "provider"
+	schemeExchange = "exchange"
 )
 
 var methods = []string{"get", "put", "post", "delete", "patch"}
@@ -121,8 +123,8 @@ func (d *Document) readSecurity(op *Operation, raw map[string]any) error {
 			if text(scheme, "type") != "http" || requirement.Scheme != schemeBearer && requirement.Scheme != schemeBasic {
 				return fmt.Errorf("security: %q is not a security scheme of type http with scheme bearer or basic", name)
 			}
-			if name == schemeCallback && requirement.Scheme == schemeBearer {
-				requirement.Scheme = schemeCallback
+			if requirement.Scheme == schemeBearer && slices.Contains([]string{schemeCallback, schemeProvider, schemeExchange}, name) {
+				requirement.Scheme = name
 			}
 		}
 		op.Security = append(op.Security, requirement)

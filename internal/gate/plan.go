@@ -69,9 +69,14 @@ func newPlan(d *Document, op *Operation, run Function) (*plan, error) {
 		}
 	}
 	for _, requirement := range op.Security {
-		p.bearer = p.bearer || requirement.Scheme == schemeBearer || requirement.Scheme == schemeCallback
-		p.basic = p.basic || requirement.Scheme == schemeBasic
-		p.anonymous = p.anonymous || requirement.Scheme == ""
+		switch requirement.Scheme {
+		case "":
+			p.anonymous = true
+		case schemeBasic:
+			p.basic = true
+		default:
+			p.bearer = true
+		}
 	}
 	for _, declared := range op.Parameters {
 		if err := p.addParameter(d, declared); err != nil {

@@ -12,11 +12,11 @@ import (
 	"mooring/internal/fault"
 )
 
-const accountColumns = `id, kind, owner, company, created_at, created_by, ahead`
+const accountColumns = `id, kind, owner, company, created_at, created_by, ahead, updated_at, deleted_at, deleted_by`
 
 var (
 	accountSeen = reads(`SELECT ` + accountColumns + ` FROM account
-		WHERE id = $1 AND ($2 OR owner = $3)`)
+		WHERE id = $1 AND deleted_at IS NULL AND ($2 OR owner = $3)`)
 
 	accountPlain = reads(`SELECT ` + accountColumns + ` FROM account WHERE id = $1`)
 
@@ -26,7 +26,7 @@ var (
 
 	accountTaken = writes(`SELECT id FROM account WHERE id = $1`)
 
-	accountAdded = writes(`INSERT INTO account (` + accountColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`)
+	accountAdded = writes(`INSERT INTO account (` + accountColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
 )
 
 // Account finds an account that the caller's covers or owns; Missing otherwise.
@@ -63,7 +63,7 @@ func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
 			}
 		}
 		if _, err := t.change(ctx, accountAdded, a.ID, a.Kind, named(string(a.Owner)), string(company),
-			micros(a.CreatedAt), a.CreatedBy, a.Ahead.Microseconds()); err != nil {
+			micros(a.CreatedAt), a.CreatedBy, a.Ahead.Microseconds(), micros(a.UpdatedAt), micros(a.DeletedAt), a.DeletedBy); err != nil {
 			return err
 		}
 		return t.moveEpoch(ctx)
@@ -89,16 +89,19 @@ func intoAccount(found **account.Account) func(row) error {
 // them.
 func scanAccount(r row, after ...any) (account.Account, error) {
 	var (
-		ahead   int64
-		a       account.Account
-		owner   sql.NullString
-		company []byte
-		created sql.NullInt64
+		ahead                     int64
+		a                         account.Account
+		owner                     sql.NullString
+		company                   []byte
+		created, updated, deleted sql.NullInt64
 	)
-	if err := r.Scan(append([]any{&a.ID, &a.Kind, &owner, &company, &created, &a.CreatedBy, &ahead}, after...)...); err != nil {
+	if err := r.Scan(append([]any{
+		&a.ID, &a.Kind, &owner, &company, &created, &a.CreatedBy, &ahead, &updated, &deleted, &a.DeletedBy,
+	}, after...)...); err != nil {
 		return a, err
 	}
 	a.Owner, a.CreatedAt = account.ID(owner.String), instant(created)
+	a.UpdatedAt, a.DeletedAt = instant(updated), instant(deleted)
 	a.Ahead = time.Duration(ahead) * time.Microsecond
 	if err := json.Unmarshal(company, &a.Company); err != nil {
 		return a, fmt.Errorf("decode the company of account %s: %w", a.ID, err)

@@ -25,6 +25,9 @@ type Change struct {
 	// provider: no client is checked, and Caller is not looked at. It has no Key.
 	System bool
 
+	// Closed lets the change be made to an account that was deleted, too.
+	Closed bool
+
 	// Decide says what is to be written. It must be pure and repeatable: the
 	// store may run it again when transactions meet. An error refuses this
 	// change and no other. It must not change the bytes that it finds.
@@ -69,7 +72,7 @@ type Idempotency struct {
 
 // Change writes to a connection and returns when the effect is on disk.
 //
-// The account must exist, be covered by the caller when Owner is zero, and be
+// The account must exist, not be deleted unless Closed, be covered by the caller when Owner is zero, and be
 // owned by Owner otherwise (the platform owns every account of its world);
 // else the fault is Missing. The caller's client must be enabled and have a
 // grant for the caller's account; else Denied. A callback token must speak of

@@ -33,10 +33,10 @@ var (
 	clientsOfBatch = batches(
 		`SELECT c.id, g.audience FROM client AS c
 		JOIN client_grant AS g ON g.account = c.account AND g.client = c.id
-		WHERE NOT c.disabled AND c.id = $1 AND g.audience = $2`,
+		WHERE NOT c.disabled AND c.deleted_at IS NULL AND c.id = $1 AND g.audience = $2`,
 		`SELECT c.id, g.audience FROM client AS c
 		JOIN client_grant AS g ON g.account = c.account AND g.client = c.id
-		WHERE NOT c.disabled AND (c.id, g.audience) IN (
+		WHERE NOT c.disabled AND c.deleted_at IS NULL AND (c.id, g.audience) IN (
 			SELECT u.client::uuid, u.audience FROM unnest($1::text[], $2::text[]) AS u (client, audience))`)
 
 	clientTaken = writes(`SELECT id FROM client WHERE id = $1`)

@@ -170,12 +170,12 @@ func (g *ground) authorise(c Change) (account.Account, error) {
 	case c.System:
 	case c.Caller.Callback != nil:
 		ok = ok && g.mayCallBack(c)
-	case !g.clients[actor{c.Caller.Client, c.Caller.Account}]:
-		return account.Account{}, fault.Denied(errors.New("the client is disabled, gone, or has no grant for the account any more"))
+	case !g.clients[actor{c.Caller.Client, through(c.Caller)}]:
+		return account.Account{}, fault.Denied(errMayNot)
 	default:
 		ok = ok && mayWrite(c, acc)
 	}
-	if !ok {
+	if !ok || acc.Deleted() && !c.Closed {
 		return account.Account{}, fault.Missing()
 	}
 	return acc, nil
@@ -191,6 +191,9 @@ func (g *ground) mayCallBack(c Change) bool {
 // mayWrite says whether the first account of the path is the caller's to name,
 // and the account itself that one's to write.
 func mayWrite(c Change, acc account.Account) bool {
+	if by := c.Caller.Actor; by != "" && acc.Owner != by && !by.IsPlatform() {
+		return false // it was moved to another owner since
+	}
 	if c.Owner == "" {
 		return c.Caller.Covers(acc.ID)
 	}

@@ -1,0 +1,68 @@
+package api
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+
+	"mooring/internal/fault"
+	"mooring/internal/gate"
+)
+
+// Paging tokens say where a list goes on. They are a position in clear and a
+// MAC over it and over what it belongs to: the caller's account, the operation,
+// its path and its filters. One that was made up, or made for another caller or
+// for other filters, is refused.
+
+// pagingMAC is how many bytes of the MAC a paging token carries.
+const pagingMAC = 16
+
+// pagingToken names a position in the list that a call asks for. Positions
+// are told to the client: they must hold nothing that the items do not show.
+func (o operations) pagingToken(call *gate.Call, position string) string {
+	return base64.RawURLEncoding.EncodeToString(append(o.pagingMAC(call, position), position...))
+}
+
+// startingAfter is the position after which the call wants a list to go on; ""
+// for its beginning.
+func (o operations) startingAfter(call *gate.Call) (string, error) {
+	token, given := call.Query("starting_after")
+	if !given {
+		return "", nil
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) < pagingMAC {
+		return "", badCursor()
+	}
+	position := string(raw[pagingMAC:])
+	if subtle.ConstantTimeCompare(raw[:pagingMAC], o.pagingMAC(call, position)) != 1 {
+		return "", badCursor()
+	}
+	return position, nil
+}
+
+func badCursor() error {
+	return fault.Refused(fault.Problem{
+		In: "query", Name: "starting_after", Path: "starting_after", Code: "INVALID_CURSOR",
+		Message: "starting_after must be the paging_token of an item of this very list, with the same filters",
+	})
+}
+
+func (o operations) pagingMAC(call *gate.Call, position string) []byte {
+	mac := hmac.New(sha256.New, o.Access.FingerprintKey())
+	filters := url.Values{}
+	for name, values := range call.Queries() {
+		if name != "limit" && name != "starting_after" {
+			filters[name] = values
+		}
+	}
+	for _, part := range []string{
+		"paging", string(call.Caller.Account), call.Caller.Provider, call.Operation.ID, call.CanonicalPath(), filters.Encode(), position,
+	} {
+		fmt.Fprintf(mac, "%d:%s", len(part), part)
+	}
+	return mac.Sum(nil)[:pagingMAC]
+}

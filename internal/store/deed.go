@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+)
+
+// Deed is a write to something else than a connection: who does it, under
+// which key, and what is remembered of it.
+type Deed struct {
+	Caller auth.Caller
+	Owner  account.ID    // the owner that the path names; zero when the account speaks for itself
+	About  account.ID    // the account that is written to
+	Key    *Idempotency  // nil when none was sent
+	Audit  []AuditRecord // what is remembered when it is done; not when it was done before
+}
+
+// perform does a deed in one transaction: it re-checks the caller's right to
+// write to the account, gives the answer again that was given under its key,
+// and else runs do and keeps its answer. It is Denied when the caller's client
+// may act no more, and Missing when the account is not the caller's to write,
+// or deleted. do gets the account as it is now, locked; it may run again.
+func (s *Store) perform(
+	ctx context.Context, d Deed, do func(ctx context.Context, t *tx, acc account.Account) (Answer, error),
+) (answer Answer, err error) {
+	err = s.transact(ctx, func(ctx context.Context, t *tx) error {
+		answer = Answer{}
+		acc, err := t.authorise(ctx, d)
+		if err != nil {
+			return err
+		}
+		kept, found, err := t.keptAnswer(ctx, d)
+		if err != nil {
+			return err
+		}
+		if found {
+			answer = kept
+			return nil
+		}
+		if answer, err = do(ctx, t, acc); err != nil {
+			return err
+		}
+		if err := t.audit(ctx, d.Audit...); err != nil {
+			return err
+		}
+		return t.keepAnswer(ctx, d, answer, s.now())
+	})
+	return answer, err
+}
+
+var (
+	accountLocked = batches(
+		`SELECT `+accountColumns+` FROM account WHERE id = $1`,
+		`SELECT `+accountColumns+` FROM account WHERE id = ANY ($1::text[]) FOR UPDATE`)
+
+	errMayNot = errors.New("the client is disabled, gone, or has no grant for the account any more")
+)
+
+// authorise loads and locks the account of a deed, and checks who writes.
+func (t *tx) authorise(ctx context.Context, d Deed) (account.Account, error) {
+	var found *account.Account
+	may := false
+	if err := t.loadMany(ctx, accountLocked, [][]any{{string(d.About)}}, intoAccount(&found)); err != nil {
+		return account.Account{}, err
+	}
+	if isID(d.Caller.Client) {
+		if err := t.loadMany(ctx, clientsOfBatch, [][]any{{d.Caller.Client, string(through(d.Caller))}}, func(row) error { may = true; return nil }); err != nil {
+			return account.Account{}, err
+		}
+	}
+	switch {
+	case !may:
+		return account.Account{}, fault.Denied(errMayNot)
+	case found == nil || found.Deleted() || !mayWrite(Change{Caller: d.Caller, Owner: d.Owner}, *found):
+		return account.Account{}, fault.Missing()
+	}
+	return *found, nil
+}
+
+// through is the account whose grant lets the caller's client act: that of the
+// token, or of the partner who exchanged its own for it.
+func through(c auth.Caller) account.ID {
+	if c.Actor != "" {
+		return c.Actor
+	}
+	return c.Account
+}
+
+// scope is what the key of a deed is unique in.
+func (d Deed) scope() scope {
+	return scope{
+		account: string(d.Caller.Account), client: d.Caller.Client,
+		operation: d.Key.Operation, path: d.Key.Path, key: d.Key.Key,
+	}
+}
+
+// keptAnswer is what was answered under the key of a deed, if anything was.
+func (t *tx) keptAnswer(ctx context.Context, d Deed) (answer Answer, found bool, err error) {
+	if d.Key == nil {
+		return Answer{}, false, nil
+	}
+	var before kept
+	err = t.loadMany(ctx, answersOfBatch, [][]any{d.scope().values()}, func(r row) (err error) {
+		found = true
+		_, before, err = scanAnswer(r)
+		return err
+	})
+	if err != nil || !found {
+		return Answer{}, false, err
+	}
+	answer, err = replay(before, d.Key.Fingerprint)
+	return answer, true, err
+}
+
+// keepAnswer keeps what was answered under the key of a deed.
+func (t *tx) keepAnswer(ctx context.Context, d Deed, answer Answer, now time.Time) error {
+	if d.Key == nil {
+		return nil
+	}
+	values, err := d.scope().with(kept{fingerprint: d.Key.Fingerprint, answer: answer}, now)
+	if err != nil {
+		return err
+	}
+	return t.changeMany(ctx, answerAdded, [][]any{values})
+}
