@@ -82,9 +82,10 @@ ALTER TABLE client_grant ADD COLUMN created_by text NOT NULL DEFAULT '';
 
 -- Tokens that are not to be taken again before they end: used up, or revoked.
 CREATE TABLE spent_token (
-  id         text COLLATE "C" NOT NULL PRIMARY KEY,
   account    text COLLATE "C" NOT NULL,
-  expires_at bigint NOT NULL
+  id         text COLLATE "C" NOT NULL,
+  expires_at bigint NOT NULL,
+  PRIMARY KEY (account, id)
 );
 
 CREATE INDEX spent_token_end ON spent_token (expires_at);

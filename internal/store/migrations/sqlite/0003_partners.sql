@@ -82,9 +82,10 @@ ALTER TABLE client_grant ADD COLUMN created_by TEXT NOT NULL DEFAULT '';
 
 -- Tokens that are not to be taken again before they end: used up, or revoked.
 CREATE TABLE spent_token (
-  id         TEXT NOT NULL PRIMARY KEY,
   account    TEXT NOT NULL,
-  expires_at INTEGER NOT NULL
+  id         TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (account, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX spent_token_end ON spent_token (expires_at);
