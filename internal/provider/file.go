@@ -20,6 +20,7 @@ type file struct {
 	About         string               `json:"about"`
 	Prefix        string               `json:"prefix"`
 	Aliases       []string             `json:"aliases"`
+	Nested        string               `json:"nested"`
 	PartnerEvents bool                 `json:"partner_events"`
 	Schema        int                  `json:"schema"`
 	Path          *pathParameter       `json:"path"`
@@ -156,7 +157,7 @@ func (f file) restarts() bool {
 func (f file) provider() *Provider {
 	v := f.current()
 	p := &Provider{
-		Slug: f.Slug, Title: f.Title, Aliases: f.Aliases, Schema: f.Schema,
+		Slug: f.Slug, Title: f.Title, Aliases: f.Aliases, Nested: f.Nested, Schema: f.Schema,
 		PartnerEvents: f.PartnerEvents, Sync: f.Operations["get"].Sync != "",
 		Signup: Signup{
 			Many: f.Signup.Model == "many", Key: f.Signup.Key, UUIDs: f.uuids(),

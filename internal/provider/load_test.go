@@ -52,7 +52,7 @@ func TestAFileSaysAllThatTheProgramKnows(t *testing.T) {
 	got := *p
 	answer := []byte(`{"Keys":[{"label":"one","value":"k3y-of-acme"}],"apiSecret":"s3cr3t-of-acme","mode":"on","p12":"MIIB","pass":"word"}`)
 	want := provider.Provider{
-		Slug: "acme", Title: "Acme Pay", Aliases: []string{"acme.card"}, Schema: 2, PartnerEvents: true, Sync: true,
+		Slug: "acme", Title: "Acme Pay", Aliases: []string{"acme.card"}, Nested: "card", Schema: 2, PartnerEvents: true, Sync: true,
 		Signup: provider.Signup{
 			Many: true, Key: []string{"case_id", "store_id"}, UUIDs: []string{"case_id"}, Body: true, NeedsOrganization: true,
 			Rule: provider.AnyEnabled,

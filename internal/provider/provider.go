@@ -20,6 +20,7 @@ type Provider struct {
 	Slug          string   // path segment and stored name, such as "vipps"
 	Title         string   // for people, such as "Vipps"
 	Aliases       []string // other names of the same connection on the events path, such as "payex.creditcard"
+	Nested        string   // the member under Slug where an account shows the connection; "" when it stands under Slug itself
 	Schema        int      // current version of the file's schemas
 	PartnerEvents bool     // whether the documented partner endpoint takes its events
 	Sync          bool     // whether GET takes ?sync

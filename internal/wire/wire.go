@@ -96,6 +96,34 @@ func Connection(c *connection.Connection, p *provider.Provider, publicURL string
 	return append(b, '}')
 }
 
+// Connections encodes the connections of an account as its map shows them, by
+// provider: a provider that its catalogue does not know is left out. Nothing
+// that is secret is in a connection unless somebody put it there.
+func Connections(all []*connection.Connection, find func(slug string) (*provider.Provider, bool), publicURL string) []byte {
+	b := []byte{'{'}
+	for _, c := range all {
+		p, ok := find(c.Provider)
+		if !ok {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b, _ = jsontext.AppendQuote(b, p.Slug) // a slug is plain ASCII
+		b = append(b, ':')
+		one := Connection(c, p, publicURL)
+		if p.Nested == "" {
+			b = append(b, one...)
+			continue
+		}
+		b = append(b, '{')
+		b, _ = jsontext.AppendQuote(b, p.Nested)
+		b = append(b, ':')
+		b = append(append(b, one...), '}')
+	}
+	return append(b, '}')
+}
+
 // appendEvent leaves the object open, for members that some views add.
 func appendEvent(b []byte, e connection.Event) []byte {
 	b = append(b, `{"status":"`...)
