@@ -41,6 +41,8 @@ var answerCodes = []answerCode{
 	{fault.CodeSignupExpired, "The signup's link has ended, so that nobody can be let in to speak of it any more.", raised(fault.Invalid, fault.CodeSignupExpired)},
 	{fault.CodeSignupSettled, "The signup is not pending any more, so that its simulated provider has nothing left to play.", raised(fault.Invalid, fault.CodeSignupSettled)},
 	{fault.CodeOrganization, "The account's company needs an organization number before it can sign up with this provider.", raised(fault.Invalid, fault.CodeOrganization)},
+	{fault.CodeAccountsRemain, "The partner still owns accounts: delete them, or move them to another owner.", raised(fault.Invalid, fault.CodeAccountsRemain)},
+	{fault.CodeRangeExhausted, "Every id that a new account could get is given; the platform has to add a range.", raised(fault.Conflict, fault.CodeRangeExhausted)},
 	{fault.CodeLimitReached, "The connection holds as many events or signups as it can.", raised(fault.Invalid, fault.CodeLimitReached)},
 	{"", "The access token, or the client's secret, is missing or not accepted. This answer has no code.", refusal{path: eventPath, body: `{}`, stranger: true}},
 	{fault.CodeForbidden, "The token is good but lacks the scope, or is for another account, another world or another kind of account.", raised(fault.Forbidden, fault.CodeForbidden)},

@@ -53,6 +53,8 @@ const (
 	CodeSignupReplaced    = "SIGNUP_REPLACED"
 	CodeSignupExpired     = "SIGNUP_EXPIRED"
 	CodeSignupSettled     = "SIGNUP_SETTLED"
+	CodeRangeExhausted    = "RANGE_EXHAUSTED"
+	CodeAccountsRemain    = "ACCOUNTS_REMAIN"
 )
 
 // Problem is one thing wrong with a request: where it stands and why it was

@@ -26,6 +26,8 @@ var (
 
 	accountTaken = writes(`SELECT id FROM account WHERE id = $1`)
 
+	ownerThere = writes(`SELECT id FROM account WHERE id = $1 AND deleted_at IS NULL`)
+
 	accountAdded = writes(`INSERT INTO account (` + accountColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
 )
 
@@ -42,32 +44,55 @@ func (s *Store) Account(ctx context.Context, caller auth.Caller, id account.ID) 
 	return *found, nil
 }
 
-// CreateAccount adds an account. It is a Conflict when the id is taken, and
-// Missing when its owner is.
+// CreateAccount adds an account under a given id, with a profile of nothing but
+// its company. It is a Conflict when the id is taken, and Missing when its
+// owner is.
 func (s *Store) CreateAccount(ctx context.Context, a account.Account) error {
-	company, err := json.Marshal(a.Company)
-	if err != nil {
-		return fmt.Errorf("encode the company of an account: %w", err)
-	}
+	return s.AddAccount(ctx, account.Whole{Account: a, Profile: account.ProfileOf(a.Company)})
+}
+
+// AddAccount adds an account under a given id. It is a Conflict when the id is
+// taken, and Missing when its owner is.
+func (s *Store) AddAccount(ctx context.Context, w account.Whole) error {
 	return s.transact(ctx, func(ctx context.Context, t *tx) error {
-		if taken, err := t.exists(ctx, accountTaken, a.ID); err != nil {
-			return err
-		} else if taken {
-			return fault.New(fault.Conflict, fault.CodeConflict, "the account exists already")
-		}
-		if a.Owner != "" {
-			if there, err := t.exists(ctx, accountTaken, a.Owner); err != nil {
-				return err
-			} else if !there {
-				return fault.Missing().Because(fmt.Errorf("there is no account %s to own %s", a.Owner, a.ID))
-			}
-		}
-		if _, err := t.change(ctx, accountAdded, a.ID, a.Kind, named(string(a.Owner)), string(company),
-			micros(a.CreatedAt), a.CreatedBy, a.Ahead.Microseconds(), micros(a.UpdatedAt), micros(a.DeletedAt), a.DeletedBy); err != nil {
+		if err := t.addAccount(ctx, w); err != nil {
 			return err
 		}
 		return t.moveEpoch(ctx)
 	})
+}
+
+// addAccount adds an account under its id: its row, its profile, and for a
+// partner the block of ids that its own begins.
+func (t *tx) addAccount(ctx context.Context, w account.Whole) error {
+	a := w.Account
+	if taken, err := t.exists(ctx, accountTaken, string(a.ID)); err != nil {
+		return err
+	} else if taken {
+		return fault.New(fault.Conflict, fault.CodeConflict, "the account exists already")
+	}
+	if a.Owner != "" {
+		if there, err := t.exists(ctx, ownerThere, string(a.Owner)); err != nil {
+			return err
+		} else if !there {
+			return fault.Missing().Because(fmt.Errorf("there is no account %s to own %s", a.Owner, a.ID))
+		}
+	}
+	a.Company = w.Profile.Company()
+	company, err := json.Marshal(a.Company)
+	if err != nil {
+		return fmt.Errorf("encode the company of an account: %w", err)
+	}
+	if _, err := t.change(ctx, accountAdded, a.ID, a.Kind, named(string(a.Owner)), string(company),
+		micros(a.CreatedAt), a.CreatedBy, a.Ahead.Microseconds(), micros(a.UpdatedAt), micros(a.DeletedAt), a.DeletedBy); err != nil {
+		return err
+	}
+	if a.Kind == account.KindPartner {
+		if err := t.addBlock(ctx, IDBlock{Owner: a.ID, Block: a.ID.PartnerID(), Next: 1, CreatedAt: a.CreatedAt, CreatedBy: a.CreatedBy}); err != nil {
+			return err
+		}
+	}
+	return t.saveProfile(ctx, a, w.Profile)
 }
 
 // exists says whether a query has a row.

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+)
+
+var (
+	// The path's owner ($2) is the account's, or a platform ($3) of its world; none
+	// when the path names the account alone ($4).
+	profileSeen = reads(`SELECT ` + accountColumns + `,
+			coalesce((SELECT p.profile FROM account_profile AS p WHERE p.account = a.id), '{}')
+		FROM account AS a WHERE a.id = $1 AND a.deleted_at IS NULL
+			AND ($4 OR a.owner = $2 OR ($3 AND substr(a.id, 1, 1) = substr($2, 1, 1)))`)
+
+	profileOfUpdate = writes(`SELECT profile FROM account_profile WHERE account = $1`)
+
+	accountUpdated = writes(`UPDATE account SET company = $2, updated_at = $3 WHERE id = $1`)
+
+	profileSaved = writes(`INSERT INTO account_profile (account, profile) VALUES ($1, $2)
+		ON CONFLICT (account) DO UPDATE SET profile = excluded.profile`)
+)
+
+// MakeAccount makes an account that the deed's account owns: a merchant of a
+// partner, under the next id of its ranges, or a partner of the platform, with
+// the next range of its world. It is a Conflict with CodeRangeExhausted when
+// there is no id left. The audit records of the deed become the new account's.
+func (s *Store) MakeAccount(
+	ctx context.Context, d Deed, p account.Profile, show func(account.Whole) (Answer, error),
+) (Answer, error) {
+	return s.perform(ctx, d, func(ctx context.Context, t *tx, owner account.Account) (Answer, error) {
+		w := account.Whole{
+			Account: account.Account{Owner: owner.ID, CreatedAt: s.now(), CreatedBy: d.Caller.Client},
+			Profile: p,
+		}
+		if err := t.place(ctx, owner, &w.Account); err != nil {
+			return Answer{}, err
+		}
+		if err := t.addAccount(ctx, w); err != nil {
+			return Answer{}, err
+		}
+		for i := range d.Audit {
+			d.Audit[i].Account = w.ID
+		}
+		if err := t.moveEpoch(ctx); err != nil {
+			return Answer{}, err
+		}
+		return show(w)
+	})
+}
+
+// place gives a new account its kind and its id, by who is to own it.
+func (t *tx) place(ctx context.Context, owner account.Account, a *account.Account) (err error) {
+	switch owner.Kind {
+	case account.KindPlatform:
+		block, err := t.freeBlock(ctx, owner.ID.World())
+		a.Kind, a.ID = account.KindPartner, idIn(block, 0)
+		return err
+	case account.KindPartner:
+		a.Kind = account.KindMerchant
+		a.ID, err = t.allocate(ctx, owner.ID)
+		return err
+	default:
+		return fault.Missing()
+	}
+}
+
+// UpdateAccount changes the profile of the deed's account. change gets it as it
+// is and returns it as it is to be; it may run again.
+func (s *Store) UpdateAccount(
+	ctx context.Context, d Deed, change func(account.Whole) (account.Profile, error), show func(account.Whole) (Answer, error),
+) (Answer, error) {
+	return s.perform(ctx, d, func(ctx context.Context, t *tx, acc account.Account) (Answer, error) {
+		before, err := t.profileOf(ctx, acc.ID)
+		if err != nil {
+			return Answer{}, err
+		}
+		w := account.Whole{Account: acc}
+		if w.Profile, err = change(account.Whole{Account: acc, Profile: before}); err != nil {
+			return Answer{}, err
+		}
+		w.Company, w.UpdatedAt = w.Profile.Company(), acc.Now(s.now())
+		company, err := json.Marshal(w.Company)
+		if err != nil {
+			return Answer{}, fmt.Errorf("encode the company of an account: %w", err)
+		}
+		if _, err := t.change(ctx, accountUpdated, string(acc.ID), string(company), micros(w.UpdatedAt)); err != nil {
+			return Answer{}, err
+		}
+		if err := t.saveProfile(ctx, w.Account, w.Profile); err != nil {
+			return Answer{}, err
+		}
+		return show(w)
+	})
+}
+
+// Profile reads an account with its profile, as the path names it: by its
+// owner, or by itself alone when owner is zero. It is Missing when there is no
+// such account, when it was deleted, and when it is not the caller's to see.
+func (s *Store) Profile(ctx context.Context, caller auth.Caller, owner, id account.ID) (account.Whole, error) {
+	if owner == "" && !caller.Covers(id) || owner != "" && !caller.Covers(owner) {
+		return account.Whole{}, fault.Missing()
+	}
+	return one(ctx, s, profileSeen, scanWhole, string(id), string(owner), owner.IsPlatform(), owner == "")
+}
+
+func scanWhole(r row) (w account.Whole, err error) {
+	var text []byte
+	if w.Account, err = scanAccount(r, &text); err != nil {
+		return w, err
+	}
+	w.Profile, err = account.ParseProfile(text)
+	return w, err
+}
+
+// profileOf reads the profile of an account within a transaction.
+func (t *tx) profileOf(ctx context.Context, id account.ID) (p account.Profile, err error) {
+	var text []byte
+	if err := t.load(ctx, profileOfUpdate, func(r row) error { return r.Scan(&text) }, string(id)); err != nil {
+		return nil, err
+	}
+	return account.ParseProfile(text)
+}
+
+// saveProfile writes the profile of an account, and what lists find it by.
+func (t *tx) saveProfile(ctx context.Context, a account.Account, p account.Profile) error {
+	text, err := p.Encode()
+	if err != nil {
+		return err
+	}
+	_, err = t.change(ctx, profileSaved, string(a.ID), string(text))
+	return err
+}
