@@ -30,37 +30,20 @@ const (
 // Label is the text by which a list finds what has a value, whatever its case.
 func Label(name, value string) string { return name + "=" + strings.ToLower(value) }
 
-// LabelsOf are what lists of accounts are filtered by, of all that a profile, a
-// JSON object, says. It refuses services that come to too many.
-func LabelsOf(profile []byte) ([]string, error) {
-	var p struct {
-		Company struct {
-			BusinessName       string `json:"business_name"`
-			OrganizationNumber string `json:"organization_number"`
-			Address            struct {
-				Country string `json:"country"`
-			} `json:"address"`
-		} `json:"company"`
-		Progression    string `json:"progression"`
-		AccountManager struct {
-			Email string `json:"email"`
-		} `json:"account_manager"`
-		Services map[string]any `json:"services"`
-	}
-	if err := json.Unmarshal(profile, &p); err != nil {
-		return nil, err
-	}
+// LabelsOf are what lists of accounts are filtered by, of all that a profile
+// says. It refuses services that come to too many.
+func LabelsOf(p Profile) ([]string, error) {
 	l := labels{}
-	l.add(LabelCountry, p.Company.Address.Country)
-	l.add(LabelProgression, p.Progression)
-	l.add(LabelAccountManager, p.AccountManager.Email)
-	l.add(LabelWord, joined(p.Company.OrganizationNumber))
-	words := Words(p.Company.BusinessName)
+	l.add(LabelCountry, p.Text(memberCompany, "address", "country"))
+	l.add(LabelProgression, p.Text("progression"))
+	l.add(LabelAccountManager, p.Text("account_manager", "email"))
+	l.add(LabelWord, joined(p.Text(memberCompany, "organization_number")))
+	words := Words(p.Text(memberCompany, "business_name"))
 	for _, word := range words[:min(len(words), maxWords)] {
 		l.add(LabelWord, word)
 	}
 	before := len(l)
-	l.services("", p.Services)
+	l.services("", p.Object("services"))
 	if len(l)-before > maxLabels {
 		return nil, fault.Refused(fault.Problem{
 			In: "body", Name: "services", Path: "#/services", Code: fault.CodeLimitReached, Params: []string{strconv.Itoa(maxLabels)},
@@ -105,8 +88,8 @@ func (l *labels) value(way string, value any) {
 		l.add(LabelServices, way+"."+value)
 	case bool:
 		l.add(LabelServices, way+"."+strconv.FormatBool(value))
-	case float64:
-		l.add(LabelServices, way+"."+strconv.FormatFloat(value, 'f', -1, 64))
+	case json.Number:
+		l.add(LabelServices, way+"."+value.String())
 	}
 }
 

@@ -26,8 +26,7 @@ type ConnectionsIn struct {
 
 // Profiled is an account with what it says of itself and how it is connected.
 type Profiled struct {
-	account.Account
-	Profile     []byte // JSON object
+	account.Whole
 	Connections []*connection.Connection
 }
 
@@ -90,10 +89,8 @@ func (t *tx) profiled(ctx context.Context, ids []account.ID) ([]Profiled, error)
 		keys[i] = []any{string(id)}
 	}
 	if err := t.loadMany(ctx, profilesOf, keys, func(r row) error {
-		var p Profiled
-		var err error
-		p.Account, err = scanAccount(r, &p.Profile)
-		page = append(page, p)
+		w, err := scanWhole(r)
+		page = append(page, Profiled{Whole: w})
 		return err
 	}); err != nil {
 		return nil, err

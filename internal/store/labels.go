@@ -23,11 +23,11 @@ var (
 
 // label gives an account the labels of its profile in the place of those that
 // it has. An account without an owner is in no list and has none.
-func (t *tx) label(ctx context.Context, acc account.Account, profile []byte) error {
+func (t *tx) label(ctx context.Context, acc account.Account, p account.Profile) error {
 	if acc.Owner == "" {
 		return nil
 	}
-	found, err := account.LabelsOf(profile)
+	found, err := account.LabelsOf(p)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,8 @@ func (t *tx) saveProfile(ctx context.Context, a account.Account, p account.Profi
 	if err != nil {
 		return err
 	}
-	_, err = t.change(ctx, profileSaved, string(a.ID), string(text))
-	return err
+	if _, err := t.change(ctx, profileSaved, string(a.ID), string(text)); err != nil {
+		return err
+	}
+	return t.label(ctx, a, p)
 }
