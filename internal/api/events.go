@@ -104,7 +104,7 @@ func (o operations) addEvent(
 			if err != nil {
 				return store.Decision{}, err
 			}
-			e, err := connection.Append(f.Connection, about, by.in(f.Account))
+			e, err := connection.Append(f.Connection, p, about, by.in(f.Account))
 			if err != nil {
 				return store.Decision{}, err
 			}

@@ -34,8 +34,9 @@ type NewEvent struct {
 // unless it says that it occurred before the newest one that also said so: then
 // it is recorded as stale and the status stays. An event about one signup of
 // several goes by in.Rule; with provider.AnyEnabled c must have been loaded
-// whole.
-func Append(c *Connection, in NewEvent, act Act) (Event, error) {
+// whole. Whose turn it is then is read off the file of p; it may be nil when
+// that is not known.
+func Append(c *Connection, p *provider.Provider, in NewEvent, act Act) (Event, error) {
 	if in.OccurredAt.After(act.At.Add(MaxAhead)) {
 		return Event{}, fault.Refused(fault.Problem{
 			In: "body", Name: "occurred_at", Path: "#/occurred_at", Code: "OUT_OF_RANGE",
@@ -55,11 +56,11 @@ func Append(c *Connection, in NewEvent, act Act) (Event, error) {
 	if err := c.grow(size); err != nil {
 		return Event{}, err
 	}
-	return c.record(in, act), nil
+	return c.record(p, in, act), nil
 }
 
 // record adds an event, whatever the history holds already.
-func (c *Connection) record(in NewEvent, act Act) Event {
+func (c *Connection) record(p *provider.Provider, in NewEvent, act Act) Event {
 	e := Event{
 		Seq: c.LastSeq + 1, ID: act.NewID(), Status: in.Status, Name: in.Name,
 		Description: in.Description, Metadata: in.Metadata,
@@ -69,7 +70,7 @@ func (c *Connection) record(in NewEvent, act Act) Event {
 		Signup: in.Signup, Code: in.Code, ProviderCode: in.ProviderCode,
 	}
 	c.Events = append(c.Events, e)
-	c.fold(e, in.Rule)
+	c.fold(p, e, in.Rule)
 	return e
 }
 
@@ -92,7 +93,7 @@ func EffectOf(e Event) Effect {
 }
 
 // fold takes one more event into the derived facts of the connection.
-func (c *Connection) fold(e Event, rule provider.Rule) {
+func (c *Connection) fold(p *provider.Provider, e Event, rule provider.Rule) {
 	c.LastSeq, c.LastEventAt = e.Seq, e.CreatedAt
 	c.UpdatedAt = later(e.CreatedAt, c.UpdatedAt)
 	if e.Stale {
@@ -100,6 +101,9 @@ func (c *Connection) fold(e Event, rule provider.Rule) {
 	}
 	c.Status = c.statusAfter(e, rule)
 	c.OccurredAt = later(e.OccurredAt, c.OccurredAt)
+	if !e.remark() {
+		c.standAt(e, p)
+	}
 }
 
 func later(a, b time.Time) time.Time {

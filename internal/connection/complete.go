@@ -40,7 +40,7 @@ func Hear(c *Connection, p *provider.Provider, in Message, act Act) (Event, erro
 	if in.Final && in.Event.OccurredAt.IsZero() {
 		in.Event.OccurredAt = later(act.At, c.OccurredAt)
 	}
-	e, err := Append(c, in.Event, act)
+	e, err := Append(c, p, in.Event, act)
 	if err != nil || e.Stale {
 		return e, err
 	}
@@ -61,13 +61,13 @@ func (c *Connection) configure(configuration []byte, brought Event) {
 // ApplyReport takes in what a provider answered about a connection's status.
 // It records an event only when the report changes the status or the
 // configuration, and says whether it did.
-func ApplyReport(c *Connection, r provider.Report, act Act) (bool, error) {
+func ApplyReport(c *Connection, p *provider.Provider, r provider.Report, act Act) (bool, error) {
 	status := Status(r.Status)
 	configured := r.Configuration != nil && (r.Renewed || !bytes.Equal(r.Configuration, c.Configuration))
 	if status == c.Status && !configured {
 		return false, nil
 	}
-	e, err := Append(c, NewEvent{Status: status, Name: r.Event, Code: r.Code, ProviderCode: r.ProviderCode}, act)
+	e, err := Append(c, p, NewEvent{Status: status, Name: r.Event, Code: r.Code, ProviderCode: r.ProviderCode}, act)
 	if err != nil {
 		return false, err
 	}

@@ -58,6 +58,8 @@ type Connection struct {
 
 	ConfiguredSeq int64 // number of the event that brought the configuration in force; 0 when there is none
 
+	Stand Stand // follows from the events, but for who looks after it
+
 	// Signups and Events are oldest first. They are complete only when the
 	// connection was loaded whole; otherwise they hold what a decision added.
 	Signups []Signup

@@ -52,7 +52,7 @@ func apply(t *testing.T, c *connection.Connection, p *provider.Provider, data st
 
 func post(t *testing.T, c *connection.Connection, in connection.NewEvent, d *desk) connection.Event {
 	t.Helper()
-	e, err := connection.Append(c, in, d.act())
+	e, err := connection.Append(c, many, in, d.act())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestAnEventFromTheFarFutureIsRefused(t *testing.T) {
 	d := &desk{now: start}
 	c := apply(t, nil, many, `{"case_id":"a"}`, d)
 	post(t, c, connection.NewEvent{Name: "e", Status: connection.Enabled, OccurredAt: start.Add(connection.MaxAhead)}, d)
-	_, err := connection.Append(c, connection.NewEvent{Name: "e", Status: connection.Failed, OccurredAt: start.Add(connection.MaxAhead + 1)}, d.act())
+	_, err := connection.Append(c, many, connection.NewEvent{Name: "e", Status: connection.Failed, OccurredAt: start.Add(connection.MaxAhead + 1)}, d.act())
 	if codeOf(err) != fault.CodeInvalidParameter || c.LastSeq != 2 {
 		t.Errorf("got %v with %d events", err, c.LastSeq)
 	}
@@ -255,7 +255,7 @@ func TestAFullConnectionRefusesMore(t *testing.T) {
 	c := apply(t, nil, many, `{"case_id":"a"}`, d)
 	c.LastSeq = connection.MaxEvents - 1
 	post(t, c, connection.NewEvent{Name: "e", Status: connection.Enabled}, d)
-	if _, err := connection.Append(c, connection.NewEvent{Name: "e", Status: connection.Failed}, d.act()); codeOf(err) != fault.CodeLimitReached {
+	if _, err := connection.Append(c, many, connection.NewEvent{Name: "e", Status: connection.Failed}, d.act()); codeOf(err) != fault.CodeLimitReached {
 		t.Errorf("event %d: %v", connection.MaxEvents+1, err)
 	}
 	c.LastSeq, c.LastSignup = 1, connection.MaxSignups
@@ -277,7 +277,7 @@ func TestAConnectionDoesNotGrowBeyondWhatCanBeRead(t *testing.T) {
 	before := *c
 	for what, err := range map[string]error{
 		"event": func() error {
-			_, err := connection.Append(c, connection.NewEvent{Name: "e", Description: &text}, d.act())
+			_, err := connection.Append(c, many, connection.NewEvent{Name: "e", Description: &text}, d.act())
 			return err
 		}(),
 		"signup": func() error {
@@ -311,7 +311,7 @@ func TestAReportRecordsOnlyWhatIsNew(t *testing.T) {
 		{"the same again", enabled, false, 2},
 		{"another configuration", provider.Report{Status: "enabled", Event: "changed", Configuration: []byte(`{}`)}, true, 3},
 	} {
-		changed, err := connection.ApplyReport(c, step.report, d.act())
+		changed, err := connection.ApplyReport(c, many, step.report, d.act())
 		if err != nil || changed != step.changed || c.LastSeq != step.events {
 			t.Errorf("%s: changed %v, %d events, %v", step.name, changed, c.LastSeq, err)
 		}

@@ -228,7 +228,7 @@ func TestSealedSignupsAreComparedByDigest(t *testing.T) {
 func TestAnEventHasAName(t *testing.T) {
 	d := &desk{now: start}
 	c := apply(t, nil, single, `{"n":1}`, d)
-	if changed, err := connection.ApplyReport(c, provider.Report{Status: "enabled"}, d.act()); changed || err == nil || c.LastSeq != 1 {
+	if changed, err := connection.ApplyReport(c, many, provider.Report{Status: "enabled"}, d.act()); changed || err == nil || c.LastSeq != 1 {
 		t.Errorf("%v, %v, %d events", changed, err, c.LastSeq)
 	}
 }

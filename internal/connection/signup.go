@@ -15,6 +15,10 @@ const (
 
 	// CredentialExpiring says that a certificate in force ends soon.
 	CredentialExpiring = "credential_expiring"
+
+	// AccountClosed is the last event of the connections of an account that
+	// was deleted.
+	AccountClosed = "account_closed"
 )
 
 // Application is a signup as it comes in. What must not rest in clear was taken
@@ -109,7 +113,7 @@ func (c *Connection) sign(p *provider.Provider, in Application, status Status, a
 		return err
 	}
 	seq := c.LastSignup + 1
-	if _, err := Append(c, NewEvent{Status: status, Name: SignupReceived, Signup: seq}, act); err != nil {
+	if _, err := Append(c, p, NewEvent{Status: status, Name: SignupReceived, Signup: seq}, act); err != nil {
 		c.History = before
 		return err
 	}
@@ -151,7 +155,7 @@ func Erase(c *Connection, p *provider.Provider, id string, act Act) (bool, error
 	}
 	// A full history must not keep a person from being erased; there is one
 	// such event for a signup at most.
-	c.record(NewEvent{Status: c.Status, Name: SignupErased, Signup: s.Seq, Rule: provider.LastEvent}, act)
+	c.record(p, NewEvent{Status: c.Status, Name: SignupErased, Signup: s.Seq, Rule: provider.LastEvent}, act)
 	s.Data, s.Digest, s.ErasedAt = p.Version(s.Schema).Anonymous(s.Data), nil, c.LastEventAt
 	return true, nil
 }

@@ -27,8 +27,19 @@ type Turn struct {
 // reason. Nobody is sent to a link that has ended by now, a time of the
 // account. c must have been loaded whole.
 func TurnOf(c *Connection, p *provider.Provider, now time.Time) Turn {
-	e := c.standsAt()
-	known := p.Events[e.Name]
+	t := turnAt(c.standsAt(), p)
+	if c.Status == Pending && t.atLink() && !now.Before(c.newest().ExpiresAt) {
+		return t.tooLate()
+	}
+	return t
+}
+
+// turnAt reads the turn off one event, whatever the hour. p may be nil.
+func turnAt(e Event, p *provider.Provider) Turn {
+	var known provider.Known
+	if p != nil {
+		known = p.Events[e.Name]
+	}
 	t := Turn{
 		Since: e.CreatedAt, Event: e.Name, Who: known.Turn, Code: e.Code, ProviderCode: e.ProviderCode,
 		Meaning: known.Meaning[Language], Next: known.Next[Language],
@@ -41,9 +52,6 @@ func TurnOf(c *Connection, p *provider.Provider, now time.Time) Turn {
 	}
 	if reason, ok := provider.ReasonOf(t.Code); ok {
 		t.explain(reason, e.Code != "")
-	}
-	if c.Status == Pending && t.atLink() && !now.Before(c.newest().ExpiresAt) {
-		return t.tooLate()
 	}
 	return t
 }

@@ -66,7 +66,7 @@ func (w *walk) event(t *rapid.T) {
 	if rapid.Bool().Draw(t, "says when") {
 		in.OccurredAt = start.Add(time.Duration(rapid.IntRange(-50, 50).Draw(t, "minutes")) * time.Minute)
 	}
-	if _, err := connection.Append(w.c, in, w.act(t)); err != nil {
+	if _, err := connection.Append(w.c, w.provider, in, w.act(t)); err != nil {
 		t.Fatal(err)
 	}
 	if in.OccurredAt.IsZero() {
@@ -122,7 +122,7 @@ func (w *walk) restart(t *rapid.T) {
 
 func (w *walk) report(t *rapid.T) {
 	status := rapid.SampledFrom(connection.Statuses).Draw(t, "reported")
-	changed, err := connection.ApplyReport(w.c, provider.Report{Status: string(status), Event: "reported"}, w.act(t))
+	changed, err := connection.ApplyReport(w.c, w.provider, provider.Report{Status: string(status), Event: "reported"}, w.act(t))
 	if err != nil || changed != (status != w.status) {
 		t.Fatalf("report of %s while %s: %v, %v", status, w.status, changed, err)
 	}

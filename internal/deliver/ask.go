@@ -94,7 +94,7 @@ func (d *Deliverer) take(ctx context.Context, c *connection.Connection, p *provi
 	_, err = d.Store.Change(ctx, store.Change{
 		System: true, Account: at.Account, Provider: at.Provider, Whole: true,
 		Decide: func(f store.Found) (store.Decision, error) {
-			decision, err := takeReport(f.Connection, c.LastSeq, report, sealed, d.act(f.Account, by))
+			decision, err := takeReport(f.Connection, p, c.LastSeq, report, sealed, d.act(f.Account, by))
 			if word = Unchanged; decision.Connection != nil {
 				word = Changed
 			}
@@ -107,7 +107,7 @@ func (d *Deliverer) take(ctx context.Context, c *connection.Connection, p *provi
 // takeReport stores what a provider said of a connection whose newest event
 // was number asked, unless the connection has moved since.
 func takeReport(
-	c *connection.Connection, asked int64, report provider.Report, sealed vault.Sealed, act connection.Act,
+	c *connection.Connection, p *provider.Provider, asked int64, report provider.Report, sealed vault.Sealed, act connection.Act,
 ) (store.Decision, error) {
 	if c == nil {
 		return store.Decision{}, fault.Missing()
@@ -116,7 +116,7 @@ func takeReport(
 		return store.Decision{}, nil
 	}
 	before := c.ConfiguredSeq
-	if changed, err := connection.ApplyReport(c, report, act); err != nil || !changed {
+	if changed, err := connection.ApplyReport(c, p, report, act); err != nil || !changed {
 		return store.Decision{}, err
 	}
 	return configured(c, before, sealed), nil

@@ -22,7 +22,7 @@ func TestAReportIsStoredOnlyOverTheStateThatItIsAbout(t *testing.T) {
 	} {
 		now := &connection.Connection{Status: connection.Pending, LastSeq: 1}
 		act := connection.Act{At: time.Now(), NewID: func() string { return "id" }}
-		d, err := takeReport(now, c.asked, c.report, vault.Sealed{}, act)
+		d, err := takeReport(now, nil, c.asked, c.report, vault.Sealed{}, act)
 		want, status := (*connection.Connection)(nil), connection.Pending
 		if c.changed {
 			want, status = now, connection.Enabled
@@ -31,7 +31,7 @@ func TestAReportIsStoredOnlyOverTheStateThatItIsAbout(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, d, err)
 		}
 	}
-	if _, err := takeReport(nil, 1, report, vault.Sealed{}, connection.Act{}); err == nil {
+	if _, err := takeReport(nil, nil, 1, report, vault.Sealed{}, connection.Act{}); err == nil {
 		t.Error("a report was stored where there is no connection")
 	}
 }

@@ -149,7 +149,7 @@ func TestAFullHistoryKeepsNoSubmissionAlive(t *testing.T) {
 	w := newWorld(t, u)
 	w.change(func(f store.Found) (store.Decision, error) {
 		for f.Connection.LastSeq < connection.MaxEvents {
-			if _, err := connection.Append(f.Connection, connection.NewEvent{Status: connection.Pending, Name: "e"}, w.act(f.Account, "client")); err != nil {
+			if _, err := connection.Append(f.Connection, nil, connection.NewEvent{Status: connection.Pending, Name: "e"}, w.act(f.Account, "client")); err != nil {
 				return store.Decision{}, err
 			}
 		}

@@ -243,7 +243,7 @@ func (d *Deliverer) tellOperator(ctx context.Context, task store.Task) error {
 			if s == nil {
 				return store.Decision{}, nil
 			}
-			_, err := connection.Append(f.Connection, connection.NewEvent{
+			_, err := connection.Append(f.Connection, p, connection.NewEvent{
 				Status: f.Connection.Status, Name: SubmissionFailed, Description: &text, ExternalID: external,
 				Signup: s.Seq, Code: reasonFailed, Rule: p.Signup.Rule,
 			}, d.act(f.Account, s.ID))

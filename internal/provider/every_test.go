@@ -205,7 +205,7 @@ func (s suite) answers(t *testing.T, p *provider.Provider) {
 	c.Signups[0].CallbackAt = at
 	check("a signup that was called back", plain(t, wire.Connection(c, p, "https://connections.example.com")))
 	if answer := p.Scenarios["happy"].Answer; answer != nil {
-		if changed, err := connection.ApplyReport(c, *answer, act()); !changed || err != nil {
+		if changed, err := connection.ApplyReport(c, p, *answer, act()); !changed || err != nil {
 			t.Errorf("the simulator's report changed the connection: %v, %v", changed, err)
 		}
 		check("what the simulator says", plain(t, wire.Connection(c, p, "")))

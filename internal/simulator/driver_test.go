@@ -224,7 +224,7 @@ func TestNobodySaysOfADecidedSignupThatItIsOnItsWay(t *testing.T) {
 		_, err := w.store.Change(w.t.Context(), store.Change{
 			System: true, Account: merchant, Provider: "acme", Whole: true,
 			Decide: func(f store.Found) (store.Decision, error) {
-				_, err := connection.Append(f.Connection, connection.NewEvent{Status: connection.Enabled, Name: "enrolled", Signup: 1},
+				_, err := connection.Append(f.Connection, nil, connection.NewEvent{Status: connection.Enabled, Name: "enrolled", Signup: 1},
 					connection.Act{At: w.now, By: "test", NewID: freshID})
 				return store.Decision{Connection: f.Connection}, err
 			},

@@ -31,7 +31,7 @@ func (w *world) certify(slug string, end time.Duration) {
 		Decide: func(f store.Found) (store.Decision, error) {
 			act := connection.Act{At: f.Account.Now(w.now), By: "test", NewID: freshID, NewToken: freshID}
 			report := provider.Report{Status: "pending", Event: "certified", Configuration: []byte(`{"ends":"` + end.String() + `"}`)}
-			_, err := connection.ApplyReport(f.Connection, report, act)
+			_, err := connection.ApplyReport(f.Connection, nil, report, act)
 			for i := range sealed.Fields {
 				sealed.Fields[i].Version, sealed.Fields[i].NotAfter = f.Connection.ConfiguredSeq, start.Add(end)
 			}

@@ -88,7 +88,7 @@ func TestAnyOtherConnectionKeepsItsStatus(t *testing.T) {
 			t.Error(status, err, diff)
 		}
 		c := &connection.Connection{Status: status}
-		if changed, err := connection.ApplyReport(c, report, connection.Act{}); changed || err != nil {
+		if changed, err := connection.ApplyReport(c, nil, report, connection.Act{}); changed || err != nil {
 			t.Errorf("a %s connection was changed: %v", status, err)
 		}
 	}

@@ -130,7 +130,7 @@ func (g *ground) write(ctx context.Context, t *tx) error {
 	for _, l := range touched {
 		switch {
 		case l.stored == nil:
-			added = append(added, made(l.head))
+			added = append(added, made(l.head, g.accounts[l.account]))
 		case !sameHead(l.stored, l.head):
 			moves = append(moves, moved(l.head))
 		}

@@ -175,7 +175,7 @@ func testRefusalAlone(t *testing.T, d door) {
 	refusal := fault.New(fault.Invalid, "TEST", "no")
 	bad := keyed(posting(enabled("bad")), "", "f")
 	bad.Decide = func(f Found) (Decision, error) {
-		_, _ = connection.Append(f.Connection, enabled("bad"), act(partner))
+		_, _ = connection.Append(f.Connection, vipps, enabled("bad"), act(partner))
 		return Decision{Connection: f.Connection}, refusal
 	}
 	_, errs := together(t, s, posting(enabled("one")), bad, posting(enabled("two")))

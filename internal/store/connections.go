@@ -16,7 +16,8 @@ import (
 const (
 	identityColumns = `account, provider`
 	// historyColumns move with the history, the others stay as they were made.
-	historyColumns    = `schema, status, configuration, metadata, updated_at, last_seq, last_event_at, occurred_at, last_signup, history, configured_seq`
+	historyColumns = `schema, status, configuration, metadata, updated_at, last_seq, last_event_at, occurred_at, last_signup, history, configured_seq,
+		stands_at, since, turn, due_at, code, assignee, snoozed_until`
 	connectionColumns = identityColumns + `, created_at, created_by, ` + historyColumns
 )
 
@@ -35,25 +36,31 @@ var (
 		ORDER BY account, provider FOR UPDATE`)
 
 	connectionAdded = batches(
-		`INSERT INTO connection (`+connectionColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
-		`INSERT INTO connection (`+connectionColumns+`)
+		`INSERT INTO connection (`+connectionColumns+`, owner, world)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+			$16, $17, $18, $19, $20, $21, $22, $23, $24)`,
+		`INSERT INTO connection (`+connectionColumns+`, owner, world)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-			$8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[])`)
+			$8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[],
+			$16::text[], $17::bigint[], $18::text[], $19::bigint[], $20::text[], $21::text[], $22::bigint[],
+			$23::text[], $24::text[])`)
 
 	connectionMoved = batches(
 		`UPDATE connection SET schema = $3, status = $4, configuration = $5, metadata = $6, updated_at = $7,
 			last_seq = $8, last_event_at = $9, occurred_at = $10, last_signup = $11, history = $12,
-			configured_seq = $13
+			configured_seq = $13, stands_at = $14, since = $15, turn = $16, due_at = $17, code = $18,
+			assignee = $19, snoozed_until = $20
 		WHERE account = $1 AND provider = $2`,
 		`UPDATE connection AS c SET schema = u.schema, status = u.status, configuration = u.configuration,
 			metadata = u.metadata, updated_at = u.updated_at, last_seq = u.last_seq, last_event_at = u.last_event_at,
 			occurred_at = u.occurred_at, last_signup = u.last_signup, history = u.history,
-			configured_seq = u.configured_seq
+			configured_seq = u.configured_seq, stands_at = u.stands_at, since = u.since, turn = u.turn,
+			due_at = u.due_at, code = u.code, assignee = u.assignee, snoozed_until = u.snoozed_until
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-			$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+			$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::bigint[],
+			$16::text[], $17::bigint[], $18::text[], $19::text[], $20::bigint[])
 			AS u (account, provider, schema, status, configuration, metadata, updated_at, last_seq, last_event_at,
-				occurred_at, last_signup, history, configured_seq)
+				occurred_at, last_signup, history, configured_seq, stands_at, since, turn, due_at, code, assignee, snoozed_until)
 		WHERE c.account = u.account AND c.provider = u.provider`)
 )
 
@@ -109,10 +116,16 @@ func (s *Store) head(ctx context.Context, caller auth.Caller, id account.ID, pro
 	return c, err
 }
 
-// made is a whole new row, in the order of connectionColumns.
-func made(c *connection.Connection) []any {
-	return append([]any{string(c.Account), c.Provider, micros(c.CreatedAt), c.CreatedBy}, history(c)...)
+// made is a whole new row of an account: connectionColumns, then its owner and
+// its world.
+func made(c *connection.Connection, acc account.Account) []any {
+	values := append([]any{string(c.Account), c.Provider, micros(c.CreatedAt), c.CreatedBy}, history(c)...)
+	return append(values, string(ownerOf(acc)), string(c.Account[:1]))
 }
+
+// ownerOf is in whose lists the connections of an account are: the owner's, or
+// those of the account itself when it has none.
+func ownerOf(acc account.Account) account.ID { return cmp.Or(acc.Owner, acc.ID) }
 
 // moved is a row that follows its history: its identity, then historyColumns.
 func moved(c *connection.Connection) []any {
@@ -123,7 +136,8 @@ func history(c *connection.Connection) []any {
 	return []any{
 		c.Schema, string(c.Status), document(c.Configuration), document(c.Metadata), micros(c.UpdatedAt),
 		c.LastSeq, micros(c.LastEventAt), micros(c.OccurredAt), c.LastSignup, c.History,
-		c.ConfiguredSeq,
+		c.ConfiguredSeq, c.Stand.Event, micros(c.Stand.Since), c.Stand.Turn, micros(c.Stand.Due), c.Stand.Code,
+		c.Stand.Assignee, micros(c.Stand.SnoozedUntil),
 	}
 }
 
@@ -141,14 +155,16 @@ func scanConnection(r row, after ...any) (*connection.Connection, error) {
 	var (
 		c                                  connection.Connection
 		created, updated, last, occurredAt sql.NullInt64
+		since, due, snoozed                sql.NullInt64
 	)
 	err := r.Scan(append([]any{
 		&c.Account, &c.Provider, &created, &c.CreatedBy, &c.Schema, &c.Status, &c.Configuration,
 		&c.Metadata, &updated, &c.LastSeq, &last, &occurredAt, &c.LastSignup, &c.History,
-		&c.ConfiguredSeq,
+		&c.ConfiguredSeq, &c.Stand.Event, &since, &c.Stand.Turn, &due, &c.Stand.Code, &c.Stand.Assignee, &snoozed,
 	}, after...)...)
 	c.CreatedAt, c.UpdatedAt = instant(created), instant(updated)
 	c.LastEventAt, c.OccurredAt = instant(last), instant(occurredAt)
+	c.Stand.Since, c.Stand.Due, c.Stand.SnoozedUntil = instant(since), instant(due), instant(snoozed)
 	return &c, err
 }
 
@@ -159,5 +175,10 @@ func sameHead(a, b *connection.Connection) bool {
 		bytes.Equal(a.Metadata, b.Metadata) && (a.Metadata == nil) == (b.Metadata == nil) &&
 		a.UpdatedAt.Equal(b.UpdatedAt) && a.LastSeq == b.LastSeq && a.LastEventAt.Equal(b.LastEventAt) &&
 		a.OccurredAt.Equal(b.OccurredAt) && a.LastSignup == b.LastSignup && a.History == b.History &&
-		a.ConfiguredSeq == b.ConfiguredSeq
+		a.ConfiguredSeq == b.ConfiguredSeq && sameStand(a.Stand, b.Stand)
+}
+
+func sameStand(a, b connection.Stand) bool {
+	return a.Event == b.Event && a.Since.Equal(b.Since) && a.Turn == b.Turn && a.Due.Equal(b.Due) && a.Code == b.Code &&
+		a.Assignee == b.Assignee && a.SnoozedUntil.Equal(b.SnoozedUntil)
 }

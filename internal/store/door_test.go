@@ -135,7 +135,7 @@ func signing(who auth.Caller) Change {
 					CreatedAt: noon, CreatedBy: who.Client, UpdatedAt: noon,
 				}
 			}
-			if _, err := connection.Append(c, connection.NewEvent{Status: connection.Pending, Name: connection.SignupReceived}, act(who)); err != nil {
+			if _, err := connection.Append(c, vipps, connection.NewEvent{Status: connection.Pending, Name: connection.SignupReceived}, act(who)); err != nil {
 				return Decision{}, err
 			}
 			c.LastSignup++
@@ -160,7 +160,7 @@ func posting(in connection.NewEvent) Change {
 			if f.Connection == nil {
 				return Decision{}, errNoSignup
 			}
-			e, err := connection.Append(f.Connection, in, act(partner))
+			e, err := connection.Append(f.Connection, vipps, in, act(partner))
 			if err != nil {
 				return Decision{}, err
 			}

@@ -50,7 +50,7 @@ func judging(r Received) Change {
 			if f.Replayed {
 				return Decision{Verdict: &Verdict{State: VerdictApplied, Effect: "duplicate"}, Answer: Answer{Body: []byte("duplicate")}}, nil
 			}
-			e, err := connection.Append(f.Connection, enabled("called back"), act(merchant))
+			e, err := connection.Append(f.Connection, vipps, enabled("called back"), act(merchant))
 			return Decision{
 				Connection: f.Connection, Answer: Answer{Body: []byte("applied")},
 				Verdict: &Verdict{State: VerdictApplied, Effect: "applied", Event: e.Seq},

@@ -18,7 +18,7 @@ var (
 
 	signupByToken = reads(`SELECT c.account, c.provider, c.created_at, c.created_by, c.schema, c.status, c.configuration,
 			c.metadata, c.updated_at, c.last_seq, c.last_event_at, c.occurred_at, c.last_signup, c.history,
-			c.configured_seq,
+			c.configured_seq, c.stands_at, c.since, c.turn, c.due_at, c.code, c.assignee, c.snoozed_until,
 			s.seq, s.id, s.signup_key, s.data, s.token, s.schema, s.created_at, s.created_by, s.callback_at, s.expires_at,
 			s.digest, s.scenario, s.erased_at
 		FROM signup AS s JOIN connection AS c ON c.account = s.account AND c.provider = s.provider

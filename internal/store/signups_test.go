@@ -17,7 +17,7 @@ func hearing(n int, alter func(*connection.Signup)) Change {
 		Caller: merchant, Account: merchantID, Provider: vipps.Slug, Whole: true,
 		Decide: func(f Found) (Decision, error) {
 			alter(&f.Connection.Signups[n-1])
-			if _, err := connection.Append(f.Connection, enabled("heard"), act(merchant)); err != nil {
+			if _, err := connection.Append(f.Connection, vipps, enabled("heard"), act(merchant)); err != nil {
 				return Decision{}, err
 			}
 			return Decision{Connection: f.Connection}, nil

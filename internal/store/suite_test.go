@@ -113,6 +113,7 @@ func testRoundTrip(t *testing.T, d door) {
 		Configuration: []byte(`{"id":"m"}`), Metadata: []byte(`{}`),
 		CreatedAt: noon, CreatedBy: merchant.Client, UpdatedAt: noon,
 		LastSeq: 2, LastEventAt: noon, OccurredAt: noon.Add(-time.Hour), LastSignup: 1, History: 53, ConfiguredSeq: 2,
+		Stand: connection.Stand{Event: "approved", Since: noon, Turn: "provider", Code: "under_review"},
 		Signups: []connection.Signup{{
 			Seq: 1, ID: got.Signups[0].ID, Key: "1", Data: []byte(`{"case_id":"x"}`), Token: got.Signups[0].Token,
 			Schema: 3, CreatedAt: noon, CreatedBy: merchant.Client, ExpiresAt: noon.Add(connection.SignupLife),

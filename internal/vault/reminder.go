@@ -123,7 +123,7 @@ func (v *Vault) Record(ctx context.Context, r Reminder) (bool, error) {
 				return store.Decision{}, nil
 			}
 			act := connection.Act{At: f.Account.Now(v.now()), By: remindedBy, NewID: v.newID}
-			_, err := connection.Append(f.Connection, connection.NewEvent{
+			_, err := connection.Append(f.Connection, nil, connection.NewEvent{
 				Status: f.Connection.Status, Name: connection.CredentialExpiring, Metadata: metadata, ExternalID: r.name(),
 			}, act)
 			recorded = err == nil

@@ -124,7 +124,7 @@ func (w world) sign(at store.Place, signup string, sealed ...vault.Sealed) (vers
 			if err != nil {
 				return store.Decision{}, err
 			}
-			_, err = connection.ApplyReport(c, provider.Report{Status: "pending", Event: "configured", Configuration: []byte(`{"n":"` + signup + `"}`)}, act)
+			_, err = connection.ApplyReport(c, p, provider.Report{Status: "pending", Event: "configured", Configuration: []byte(`{"n":"` + signup + `"}`)}, act)
 			version = c.ConfiguredSeq
 			d := store.Decision{Connection: c}
 			for _, one := range sealed {

@@ -107,12 +107,14 @@ UPDATE connection SET world = substr(account, 1, 1), owner = (SELECT coalesce(a.
 CREATE INDEX connection_status ON connection (owner, provider, status, account);
 
 CREATE INDEX connection_queue ON connection (owner, provider, status, turn, code, since, account)
-  WHERE status <> 'enabled' OR turn <> '';
+  WHERE stands_at <> '' AND (status <> 'enabled' OR turn <> '');
 
 CREATE INDEX connection_queue_world ON connection (world, provider, status, turn, code, since, account)
-  WHERE status <> 'enabled' OR turn <> '';
+  WHERE stands_at <> '' AND (status <> 'enabled' OR turn <> '');
 
-CREATE INDEX connection_assignee ON connection (assignee, since, account, provider) WHERE assignee <> '';
+CREATE INDEX connection_assignee ON connection (owner, assignee, since, account, provider) WHERE assignee <> '';
+
+CREATE INDEX connection_assignee_world ON connection (world, assignee, since, account, provider) WHERE assignee <> '';
 
 CREATE INDEX connection_unplaced ON connection (account, provider) WHERE since IS NULL;
 
