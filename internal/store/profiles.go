@@ -31,7 +31,7 @@ var (
 // the next range of its world. It is a Conflict with CodeRangeExhausted when
 // there is no id left. The audit records of the deed become the new account's.
 func (s *Store) MakeAccount(
-	ctx context.Context, d Deed, p account.Profile, show func(account.Whole) (Answer, error),
+	ctx context.Context, d Deed, p account.Profile, show func(Profiled) (Answer, error),
 ) (Answer, error) {
 	return s.perform(ctx, d, func(ctx context.Context, t *tx, owner account.Account) (Answer, error) {
 		w := account.Whole{
@@ -50,7 +50,7 @@ func (s *Store) MakeAccount(
 		if err := t.moveEpoch(ctx); err != nil {
 			return Answer{}, err
 		}
-		return show(w)
+		return show(Profiled{Whole: w})
 	})
 }
 
@@ -73,7 +73,7 @@ func (t *tx) place(ctx context.Context, owner account.Account, a *account.Accoun
 // UpdateAccount changes the profile of the deed's account. change gets it as it
 // is and returns it as it is to be; it may run again.
 func (s *Store) UpdateAccount(
-	ctx context.Context, d Deed, change func(account.Whole) (account.Profile, error), show func(account.Whole) (Answer, error),
+	ctx context.Context, d Deed, change func(account.Whole) (account.Profile, error), show func(Profiled) (Answer, error),
 ) (Answer, error) {
 	return s.perform(ctx, d, func(ctx context.Context, t *tx, acc account.Account) (Answer, error) {
 		before, err := t.profileOf(ctx, acc.ID)
@@ -95,18 +95,44 @@ func (s *Store) UpdateAccount(
 		if err := t.saveProfile(ctx, w.Account, w.Profile); err != nil {
 			return Answer{}, err
 		}
-		return show(w)
+		return t.show(ctx, w, show)
 	})
 }
 
-// Profile reads an account with its profile, as the path names it: by its
-// owner, or by itself alone when owner is zero. It is Missing when there is no
-// such account, when it was deleted, and when it is not the caller's to see.
-func (s *Store) Profile(ctx context.Context, caller auth.Caller, owner, id account.ID) (account.Whole, error) {
-	if owner == "" && !caller.Covers(id) || owner != "" && !caller.Covers(owner) {
-		return account.Whole{}, fault.Missing()
+// show hands an account with its connections to whoever answers.
+func (t *tx) show(ctx context.Context, w account.Whole, show func(Profiled) (Answer, error)) (Answer, error) {
+	all, err := t.connections(ctx, w.ID)
+	if err != nil {
+		return Answer{}, err
 	}
-	return one(ctx, s, profileSeen, scanWhole, string(id), string(owner), owner.IsPlatform(), owner == "")
+	return show(Profiled{w, all[w.ID]})
+}
+
+// Shown reads an account with its profile and its connections, all of one
+// moment, as the path names it: by its owner, or by itself alone when owner is
+// zero. It is Missing when there is no such account, when it was deleted, and
+// when it is not the caller's to see.
+func (s *Store) Shown(ctx context.Context, caller auth.Caller, owner, id account.ID) (shown Profiled, err error) {
+	if owner == "" && !caller.Covers(id) || owner != "" && !caller.Covers(owner) {
+		return Profiled{}, fault.Missing()
+	}
+	err = s.snapshot(ctx, func(t *tx) error {
+		var found *account.Whole
+		if err := t.load(ctx, profileSeen, func(r row) error {
+			w, err := scanWhole(r)
+			found = &w
+			return err
+		}, string(id), string(owner), owner.IsPlatform(), owner == ""); err != nil {
+			return err
+		}
+		if found == nil {
+			return fault.Missing()
+		}
+		all, err := t.connections(ctx, id)
+		shown = Profiled{*found, all[id]}
+		return err
+	})
+	return shown, err
 }
 
 func scanWhole(r row) (w account.Whole, err error) {
