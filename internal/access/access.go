@@ -40,6 +40,14 @@ type Store interface {
 	// AddKey keeps the first record of a purpose and id.
 	AddKey(ctx context.Context, key store.SealedKey) error
 	Keys(ctx context.Context, purpose string) ([]store.SealedKey, error)
+	// WhenMoved has f run after each change of this process that moves the epoch.
+	WhenMoved(f func())
+	// IsSpent says whether a token was used up or revoked.
+	IsSpent(ctx context.Context, id account.ID, token string) (bool, error)
+	// Spend uses up a token as the deed of whom it lets in; Denied when it was before.
+	Spend(ctx context.Context, d store.Deed, token store.Spent) error
+	// Revoke ends a token before its time.
+	Revoke(ctx context.Context, d store.Deed, token store.Spent) error
 }
 
 // Config is what New needs.
@@ -80,13 +88,15 @@ type Access struct {
 
 // counts is what operators can watch.
 type counts struct {
-	issued, callback, refused, throttled, checked interface{ Inc() }
+	issued, callback, exchange, revoked, refused, throttled, checked interface{ Inc() }
 }
 
 func newCounts(m *telemetry.Metrics) counts {
 	return counts{
 		issued:    m.Counter("mooring_tokens_issued_total", "Access tokens that were issued."),
 		callback:  m.Counter("mooring_callback_tokens_issued_total", "Callback tokens that were issued."),
+		exchange:  m.Counter("mooring_exchange_tokens_issued_total", "Exchange tokens that were issued."),
+		revoked:   m.Counter("mooring_tokens_revoked_total", "Tokens that were revoked."),
 		refused:   m.Counter("mooring_logins_refused_total", "Token requests that were refused for their credentials."),
 		throttled: m.Counter("mooring_logins_throttled_total", "Token requests that were turned away because too many before them had failed."),
 		checked:   m.Counter("mooring_tokens_checked_total", "Bearer tokens that were checked in full, because they were not remembered."),
@@ -119,6 +129,7 @@ func New(ctx context.Context, cfg Config) (*Access, error) {
 		return nil, err
 	}
 	a.watch.saw(epoch, begun)
+	cfg.Store.WhenMoved(a.cache.clear)
 	return a, nil
 }
 

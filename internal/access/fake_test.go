@@ -37,6 +37,7 @@ type memory struct {
 	clients  map[string]auth.Client
 	keys     map[string]store.SealedKey
 	signups  map[string]store.Place // by reference
+	spent    map[store.Spent]bool    // without the end
 	epoch    int64
 	fail     error
 	hang     bool            // Epoch answers only when the caller gives up
@@ -44,12 +45,14 @@ type memory struct {
 	during   func(id string) // runs while a client is being looked up
 }
 
+var owners = map[account.Kind]account.ID{account.KindMerchant: partner, account.KindPartner: "T00000000"}
+
 func newMemory() *memory {
-	m := &memory{accounts: map[account.ID]account.Account{}, clients: map[string]auth.Client{}, keys: map[string]store.SealedKey{}}
+	m := &memory{accounts: map[account.ID]account.Account{}, clients: map[string]auth.Client{}, keys: map[string]store.SealedKey{}, spent: map[store.Spent]bool{}}
 	for id, kind := range map[account.ID]account.Kind{
 		merchant: account.KindMerchant, neighbor: account.KindMerchant, partner: account.KindPartner, "T00000000": account.KindPlatform,
 	} {
-		m.accounts[id] = account.Account{ID: id, Kind: kind}
+		m.accounts[id] = account.Account{ID: id, Kind: kind, Owner: owners[kind]}
 	}
 	return m
 }
@@ -76,7 +79,7 @@ func (m *memory) Account(_ context.Context, caller auth.Caller, id account.ID) (
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lookups = append(m.lookups, "account "+string(id))
-	if found, ok := m.accounts[id]; ok && caller.Covers(id) {
+	if found, ok := m.accounts[id]; ok && !found.Deleted() && (caller.Covers(id) || found.Owner == caller.Account) {
 		return found, m.fail
 	}
 	return account.Account{}, fault.Missing()
@@ -88,6 +91,31 @@ func (m *memory) SignupExists(_ context.Context, at store.Place, reference strin
 	m.lookups = append(m.lookups, "signup "+reference)
 	found, ok := m.signups[reference]
 	return ok && found == at, m.fail
+}
+
+func (m *memory) WhenMoved(func()) {}
+
+func (m *memory) IsSpent(_ context.Context, id account.ID, token string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.spent[store.Spent{Account: id, ID: token}], m.fail
+}
+
+func (m *memory) Spend(_ context.Context, _ store.Deed, token store.Spent) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	token.ExpiresAt = time.Time{}
+	if m.spent[token] {
+		return fault.Denied(nil)
+	}
+	m.spent[token] = true
+	return m.fail
+}
+
+func (m *memory) Revoke(_ context.Context, _ store.Deed, token store.Spent) error {
+	token.ExpiresAt = time.Time{}
+	m.change(func() { m.spent[token] = true })
+	return m.fail
 }
 
 func (m *memory) Epoch(ctx context.Context) (int64, error) {

@@ -71,7 +71,7 @@ func (a *Access) Issue(ctx context.Context, ask Ask) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	return a.sign(ctx, client, target, scopes)
+	return a.issue(ctx, auth.Claims{Client: client.ID, Account: target, Scopes: scopes})
 }
 
 // refuseMember refuses one member of the body with a code that OAuth libraries
@@ -174,19 +174,18 @@ func askedScopes(ask Ask, grant auth.Grant) (auth.Scopes, error) {
 	return grant.Scopes.And(asked), nil
 }
 
-func (a *Access) sign(ctx context.Context, client auth.Client, target account.ID, scopes auth.Scopes) (Token, error) {
+// issue signs a fresh access token; claims lacks its id and its times.
+func (a *Access) issue(ctx context.Context, claims auth.Claims) (Token, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Token{}, err
 	}
-	issued := a.now().UTC().Truncate(time.Second)
-	token, err := a.keyring.Load().Sign(ctx, auth.Claims{
-		Client: client.ID, Account: target, Scopes: scopes, ID: id.String(),
-		IssuedAt: issued, ExpiresAt: issued.Add(a.life),
-	})
+	claims.ID, claims.IssuedAt = id.String(), a.now().UTC().Truncate(time.Second)
+	claims.ExpiresAt = claims.IssuedAt.Add(a.life)
+	token, err := a.keyring.Load().Sign(ctx, claims)
 	if err != nil {
 		return Token{}, err
 	}
 	a.counts.issued.Inc()
-	return Token{AccessToken: secret.NewPlain(token), ExpiresIn: int(a.life / time.Second), Scope: scopes.String()}, nil
+	return Token{AccessToken: secret.NewPlain(token), ExpiresIn: int(a.life / time.Second), Scope: claims.Scopes.String()}, nil
 }

@@ -24,7 +24,8 @@ var (
 	errNoClient    = errors.New("there is no such client")
 	errDisabled    = errors.New("the client is disabled")
 	errNoGrant     = errors.New("the client has no grant for this account")
-	errNoAccount   = errors.New("the account of the token is gone")
+	errNoAccount   = errors.New("an account of the token is gone, or not owned any more by whom it was")
+	errSpent       = errors.New("the token was used before, or revoked")
 	errNoSignup    = errors.New("there is no such signup")
 	errNotServed   = errors.New("this process does not serve the world of the signup")
 )
@@ -69,64 +70,113 @@ func (a *Access) check(ctx context.Context, token string) (auth.Caller, error) {
 	if err != nil {
 		return auth.Caller{}, err
 	}
-	a.cache.put(age, token, caller, expiresAt)
+	if caller.Exchange == nil { // which is used once
+		a.cache.put(age, token, caller, expiresAt)
+	}
 	return caller, nil
 }
 
 // holder is who stands behind a token, of whichever kind it is, and until when.
 func (a *Access) holder(ctx context.Context, token string) (caller auth.Caller, expiresAt time.Time, err error) {
 	ring := a.keyring.Load()
-	if ring.IsCallback(token) {
+	switch ring.Type(token) {
+	case auth.CallbackToken:
 		claims, err := ring.VerifyCallback(token, a.now())
 		if err != nil {
 			return auth.Caller{}, time.Time{}, fault.Denied(err)
 		}
 		caller, err = a.callbackCaller(ctx, claims)
 		return caller, claims.ExpiresAt, err
+	case auth.ExchangeToken:
+		claims, err := ring.VerifyExchange(token, a.now())
+		if err != nil {
+			return auth.Caller{}, time.Time{}, fault.Denied(err)
+		}
+		caller, err = a.exchangeCaller(ctx, claims)
+		return caller, claims.ExpiresAt, err
+	default:
+		claims, err := ring.Verify(token, a.now())
+		if err != nil {
+			return auth.Caller{}, time.Time{}, fault.Denied(err)
+		}
+		caller, err = a.caller(ctx, claims)
+		return caller, claims.ExpiresAt, err
 	}
-	claims, err := ring.Verify(token, a.now())
-	if err != nil {
-		return auth.Caller{}, time.Time{}, fault.Denied(err)
-	}
-	caller, err = a.caller(ctx, claims)
-	return caller, claims.ExpiresAt, err
 }
 
-// caller holds the claims against the client, grant and account as they are
+// caller holds the claims against the client, grant and accounts as they are
 // now.
 func (a *Access) caller(ctx context.Context, claims auth.Claims) (auth.Caller, error) {
-	client, home, err := a.store.Client(ctx, claims.Client)
+	through := claims.Account
+	if claims.Actor != "" {
+		through = claims.Actor
+	}
+	grant, granted, err := a.standing(ctx, claims.Client, through)
 	if err != nil {
-		return auth.Caller{}, deniedIfMissing(err, errNoClient)
+		return auth.Caller{}, err
 	}
-	if client.Disabled {
-		return auth.Caller{}, fault.Denied(errDisabled)
+	caller := auth.Caller{
+		Account: claims.Account, Kind: granted.Kind, Client: claims.Client, Scopes: claims.Scopes.And(grant.Scopes),
+		Token: tokenHash(claims.ID), Actor: claims.Actor,
 	}
-	grant, ok := client.GrantFor(claims.Account)
-	if !ok {
-		return auth.Caller{}, fault.Denied(errNoGrant)
+	if claims.Actor != "" {
+		acted, err := a.owned(ctx, claims.Actor, claims.Account)
+		if err != nil {
+			return auth.Caller{}, err
+		}
+		caller.Kind, caller.Scopes = acted.Kind, caller.Scopes.And(auth.Acting)
 	}
-	caller := auth.Caller{Account: claims.Account, Client: client.ID, Scopes: claims.Scopes.And(grant.Scopes), Token: tokenHash(claims.ID)}
-	caller.Kind, err = a.kind(ctx, caller, home)
-	return caller, err
+	caller.Provider = caller.Scopes.Provider()
+	return caller, a.unspent(ctx, claims.Account, caller.Token)
+}
+
+// standing is the grant of a client for an account, as both are now.
+func (a *Access) standing(ctx context.Context, clientID string, audience account.ID) (auth.Grant, account.Account, error) {
+	client, home, err := a.store.Client(ctx, clientID)
+	if err != nil {
+		return auth.Grant{}, account.Account{}, deniedIfMissing(err, errNoClient)
+	}
+	grant, ok := client.GrantFor(audience)
+	switch {
+	case client.Disabled:
+		return auth.Grant{}, account.Account{}, fault.Denied(errDisabled)
+	case home.Deleted():
+		return auth.Grant{}, account.Account{}, fault.Denied(errNoAccount)
+	case !ok:
+		return auth.Grant{}, account.Account{}, fault.Denied(errNoGrant)
+	case audience == home.ID:
+		return grant, home, nil
+	}
+	other, err := a.owned(ctx, home.ID, audience)
+	return grant, other, err
+}
+
+// owned is an account that an owner has at the moment; the platform has every
+// account of its world.
+func (a *Access) owned(ctx context.Context, owner, id account.ID) (account.Account, error) {
+	found, err := a.store.Account(ctx, auth.Caller{Account: owner}, id)
+	if err != nil {
+		return account.Account{}, deniedIfMissing(err, errNoAccount)
+	}
+	return found, nil
+}
+
+// unspent refuses a token that was used up or revoked.
+func (a *Access) unspent(ctx context.Context, id account.ID, token string) error {
+	spent, err := a.store.IsSpent(ctx, id, token)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look up a spent token: %w", err)
+	case spent:
+		return fault.Denied(errSpent)
+	}
+	return nil
 }
 
 // tokenHash names a token without telling its id.
 func tokenHash(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:16])
-}
-
-// kind is that of the caller's account, which is mostly its client's home.
-func (a *Access) kind(ctx context.Context, caller auth.Caller, home account.Account) (account.Kind, error) {
-	if caller.Account == home.ID {
-		return home.Kind, nil
-	}
-	other, err := a.store.Account(ctx, caller, caller.Account)
-	if err != nil {
-		return "", deniedIfMissing(err, errNoAccount)
-	}
-	return other.Kind, nil
 }
 
 // deniedIfMissing turns a missing record into the one refusal, and leaves a

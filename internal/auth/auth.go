@@ -140,7 +140,12 @@ type Callback struct {
 
 // Covers says whether the caller may name id as the first account of a path:
 // its own account, or any account of its world for the platform's access
-// tokens.
+// tokens, but not for those of a provider's client.
 func (c Caller) Covers(id account.ID) bool {
-	return c.Account == id || c.Callback == nil && c.Exchange == nil && c.Account.IsPlatform() && c.Account.World() == id.World()
+	ordinary := c.Callback == nil && c.Exchange == nil && c.Provider == ""
+	return c.Account == id || ordinary && c.Account.IsPlatform() && c.Account.World() == id.World()
 }
+
+// Acting are the scopes that a partner's client may have for a merchant of the
+// partner, if it has them for the partner.
+var Acting = Scopes{ScopeAdminAccounts, ScopeWriteAccounts, ScopeReadAccounts}

@@ -65,7 +65,7 @@ func TestEveryAlgorithmVerifiesTheCallbackTokensThatItSigned(t *testing.T) {
 		token := testCallbackToken(t, algorithm)
 		ring := testRing(t, RS256)
 		claims, err := ring.VerifyCallback(token, testNow)
-		if err != nil || claims != testCallback || !ring.IsCallback(token) {
+		if err != nil || claims != testCallback || ring.Type(token) != CallbackToken {
 			t.Errorf("%s: %v, %v", algorithm, claims, err)
 		}
 		header, payload, _ := parts(t, token)
@@ -96,7 +96,7 @@ func TestAnAccessTokenIsNoCallbackTokenAndTheOtherWayRound(t *testing.T) {
 		access, callback := testToken(t, algorithm), testCallbackToken(t, algorithm)
 		accessHeader, accessPayload, accessSignature := parts(t, access)
 		callbackHeader, callbackPayload, callbackSignature := parts(t, callback)
-		if _, err := ring.VerifyCallback(access, testNow); err == nil || ring.IsCallback(access) {
+		if _, err := ring.VerifyCallback(access, testNow); err == nil || ring.Type(access) == CallbackToken {
 			t.Errorf("%s: an access token passes as callback token", algorithm)
 		}
 		if _, err := ring.Verify(callback, testNow); err == nil {

@@ -39,6 +39,7 @@ const rsaBits = 2048
 const (
 	accessType   = "at+jwt"
 	callbackType = "callback+jwt"
+	exchangeType = "exchange+jwt"
 )
 
 // stamp is what a key puts on tokens of one kind.
@@ -59,6 +60,7 @@ type Key struct {
 	pkcs8     secret.Plain
 	access    stamp
 	callback  stamp
+	exchange  stamp
 	jwk       JWK
 }
 
@@ -133,7 +135,10 @@ func newKey(private crypto.Signer) (*Key, error) {
 	if k.access, err = k.stamp(accessType); err != nil {
 		return nil, err
 	}
-	k.callback, err = k.stamp(callbackType)
+	if k.callback, err = k.stamp(callbackType); err != nil {
+		return nil, err
+	}
+	k.exchange, err = k.stamp(exchangeType)
 	return k, err
 }
 

@@ -24,6 +24,7 @@ type Keyring struct {
 	keys      []*Key
 	access    map[string]*Key // by the first part of its access tokens
 	callback  map[string]*Key // by the first part of its callback tokens
+	exchange  map[string]*Key // by the first part of its exchange tokens
 	signing   *Key
 	queue     *queue
 }
@@ -33,10 +34,11 @@ type Keyring struct {
 func NewKeyring(keys []*Key, sign Algorithm, audiences Audiences) (*Keyring, error) {
 	r := &Keyring{
 		audiences: audiences, keys: slices.Clone(keys),
-		access: make(map[string]*Key, len(keys)), callback: make(map[string]*Key, len(keys)), queue: newQueue(),
+		access: make(map[string]*Key, len(keys)), callback: make(map[string]*Key, len(keys)), exchange: make(map[string]*Key, len(keys)),
+		queue: newQueue(),
 	}
 	for _, k := range keys {
-		r.access[k.access.header], r.callback[k.callback.header] = k, k
+		r.access[k.access.header], r.callback[k.callback.header], r.exchange[k.exchange.header] = k, k, k
 		if k.algorithm == sign {
 			r.signing = k
 		}
@@ -76,6 +78,15 @@ func (r *Keyring) SignCallback(ctx context.Context, c CallbackClaims) (string, e
 		return "", err
 	}
 	return r.sign(ctx, r.signing.callback, payload)
+}
+
+// SignExchange writes an exchange token, as Sign does an access token.
+func (r *Keyring) SignExchange(ctx context.Context, c ExchangeClaims) (string, error) {
+	payload, err := encodeExchange(r.audiences, c)
+	if err != nil {
+		return "", err
+	}
+	return r.sign(ctx, r.signing.exchange, payload)
 }
 
 func (r *Keyring) sign(ctx context.Context, with stamp, payload []byte) (string, error) {
@@ -133,11 +144,38 @@ func (r *Keyring) VerifyCallback(token string, now time.Time) (CallbackClaims, e
 	return decodeCallback(r.audiences, body, now)
 }
 
-// IsCallback says whether a token begins as the callback tokens of our keys do,
-// and so which of the two may verify it. It proves nothing.
-func (r *Keyring) IsCallback(token string) bool {
+// VerifyExchange does the same to an exchange token. Whether it was used up is
+// for the caller to know.
+func (r *Keyring) VerifyExchange(token string, now time.Time) (ExchangeClaims, error) {
+	body, err := r.open(r.exchange, token)
+	if err != nil {
+		return ExchangeClaims{}, err
+	}
+	return decodeExchange(r.audiences, body, now)
+}
+
+// Type is which of our kinds a token is.
+type Type uint8
+
+// The types of token. What is none of ours is taken for an access token, which
+// it then turns out not to be.
+const (
+	AccessToken Type = iota
+	CallbackToken
+	ExchangeToken
+)
+
+// Type says how a token begins, and so which of the functions may verify it.
+// It proves nothing.
+func (r *Keyring) Type(token string) Type {
 	header, _, _ := strings.Cut(token, ".")
-	return r.callback[header] != nil
+	switch {
+	case r.callback[header] != nil:
+		return CallbackToken
+	case r.exchange[header] != nil:
+		return ExchangeToken
+	}
+	return AccessToken
 }
 
 // open gives the payload of a token that one of the keys has signed.

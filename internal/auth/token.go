@@ -25,6 +25,10 @@ type Claims struct {
 	IssuedAt  time.Time // whole seconds
 	ExpiresAt time.Time // whole seconds; the token is good before, not at, this instant
 	ID        string    // "jti"
+
+	// Actor is the "sub" of its "act": the account whose client got the token
+	// by exchange; zero for a token of Account's own client or grant.
+	Actor account.ID
 }
 
 // wireClaims is the body of a token: the claims of RFC 9068, and "scopes" and
@@ -41,11 +45,17 @@ type wireClaims struct {
 	IssuedAt  int64  `json:"iat"`
 	ExpiresAt int64  `json:"exp"`
 	ID        string `json:"jti"`
+
+	Actor *wireActor `json:"act,omitempty"`
 }
 
 func encodeClaims(a Audiences, c Claims) ([]byte, error) {
+	var actor *wireActor
+	if c.Actor != "" {
+		actor = &wireActor{string(c.Actor)}
+	}
 	return json.Marshal(wireClaims{
-		Issuer: a.Issuer(), Audience: a.Format(c.Account),
+		Actor: actor, Issuer: a.Issuer(), Audience: a.Format(c.Account),
 		Subject: c.Client, ClientID: c.Client,
 		Scope: c.Scopes.String(), Scopes: c.Scopes.String(),
 		Version:  claimsVersion,
@@ -82,6 +92,11 @@ func decodeClaims(a Audiences, payload []byte, now time.Time) (Claims, error) {
 	c := Claims{
 		Client: w.Subject, Account: id, Scopes: ParseScopes(w.Scope), ID: w.ID,
 		IssuedAt: time.Unix(w.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(w.ExpiresAt, 0).UTC(),
+	}
+	if w.Actor != nil {
+		if c.Actor, err = account.ParseID(w.Actor.Subject); err != nil {
+			return Claims{}, errClaims
+		}
 	}
 	again, err := encodeClaims(a, c)
 	if err != nil || !bytes.Equal(again, payload) || c.Client == "" || c.ID == "" {

@@ -92,7 +92,7 @@ func (b *batch) wanted() wanted {
 				references.add(id, c.Provider, c.Caller.Callback.Reference)
 			}
 		case isID(c.Caller.Client):
-			clients.add(c.Caller.Client, string(through(c.Caller)))
+			clients.add(actorOf(c.Caller).key()...)
 		}
 		if c.Key != nil && isID(c.Caller.Client) {
 			k := j.scope()

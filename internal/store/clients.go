@@ -28,16 +28,27 @@ var (
 	grantsOfClient = reads(`SELECT ` + grantColumns + ` FROM client_grant
 		WHERE account = $1 AND client = $2 ORDER BY id`)
 
-	// A client may act while it is enabled and has a grant for the account
-	// that its token is for.
+	// A client may act while it is enabled, its account is there, has a grant for
+	// an account that is there and is its account's own or owned by it, and its
+	// token was not revoked.
 	clientsOfBatch = batches(
-		`SELECT c.id, g.audience FROM client AS c
+		`SELECT c.id, g.audience, $3, $4 FROM client AS c
+		JOIN account AS h ON h.id = c.account
 		JOIN client_grant AS g ON g.account = c.account AND g.client = c.id
-		WHERE NOT c.disabled AND c.deleted_at IS NULL AND c.id = $1 AND g.audience = $2`,
-		`SELECT c.id, g.audience FROM client AS c
-		JOIN client_grant AS g ON g.account = c.account AND g.client = c.id
-		WHERE NOT c.disabled AND c.deleted_at IS NULL AND (c.id, g.audience) IN (
-			SELECT u.client::uuid, u.audience FROM unnest($1::text[], $2::text[]) AS u (client, audience))`)
+		JOIN account AS a ON a.id = g.audience
+		WHERE NOT c.disabled AND c.deleted_at IS NULL AND h.deleted_at IS NULL AND a.deleted_at IS NULL
+		AND (a.id = h.id OR a.owner = h.id OR h.kind = 'platform' AND substr(a.id, 1, 1) = substr(h.id, 1, 1))
+		AND NOT EXISTS (SELECT 1 FROM spent_token AS s WHERE s.account = $3 AND s.id = $4)
+		AND c.id = $1 AND g.audience = $2`,
+		`SELECT c.id, g.audience, u.account, u.token
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS u (client, audience, account, token)
+		JOIN client AS c ON c.id = u.client::uuid
+		JOIN account AS h ON h.id = c.account
+		JOIN client_grant AS g ON g.account = c.account AND g.client = c.id AND g.audience = u.audience
+		JOIN account AS a ON a.id = g.audience
+		WHERE NOT c.disabled AND c.deleted_at IS NULL AND h.deleted_at IS NULL AND a.deleted_at IS NULL
+		AND (a.id = h.id OR a.owner = h.id OR h.kind = 'platform' AND substr(a.id, 1, 1) = substr(h.id, 1, 1))
+		AND NOT EXISTS (SELECT 1 FROM spent_token AS s WHERE s.account = u.account AND s.id = u.token)`)
 
 	clientTaken = writes(`SELECT id FROM client WHERE id = $1`)
 

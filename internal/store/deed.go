@@ -58,7 +58,7 @@ var (
 		`SELECT `+accountColumns+` FROM account WHERE id = $1`,
 		`SELECT `+accountColumns+` FROM account WHERE id = ANY ($1::text[]) FOR UPDATE`)
 
-	errMayNot = errors.New("the client is disabled, gone, or has no grant for the account any more")
+	errMayNot = errors.New("the client or its account is disabled or gone, has no right to the account any more, or its token was revoked")
 )
 
 // authorise loads and locks the account of a deed, and checks who writes.
@@ -69,7 +69,8 @@ func (t *tx) authorise(ctx context.Context, d Deed) (account.Account, error) {
 		return account.Account{}, err
 	}
 	if isID(d.Caller.Client) {
-		if err := t.loadMany(ctx, clientsOfBatch, [][]any{{d.Caller.Client, string(through(d.Caller))}}, func(row) error { may = true; return nil }); err != nil {
+		who := keys{actorOf(d.Caller).key()}
+		if err := t.loadMany(ctx, clientsOfBatch, who.sorted(), func(row) error { may = true; return nil }); err != nil {
 			return account.Account{}, err
 		}
 	}

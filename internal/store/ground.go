@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mooring/internal/account"
+	"mooring/internal/auth"
 	"mooring/internal/connection"
 	"mooring/internal/fault"
 )
@@ -34,7 +35,16 @@ type ground struct {
 // actor is a client acting for an account.
 type actor struct {
 	client  string
-	account account.ID
+	through account.ID // whose grant lets it act
+	account account.ID // that its token is for
+	token   string
+}
+
+// actorOf is the client behind a caller.
+func actorOf(c auth.Caller) actor { return actor{c.Client, through(c), c.Account, c.Token} }
+
+func (a actor) key() []string {
+	return []string{a.client, string(a.through), string(a.account), a.token}
 }
 
 func newGround(log *slog.Logger, now time.Time) *ground {
@@ -101,7 +111,7 @@ func (g *ground) scanAccount(r row) error {
 
 func (g *ground) scanClient(r row) error {
 	var a actor
-	err := r.Scan(&a.client, &a.account)
+	err := r.Scan(&a.client, &a.through, &a.account, &a.token)
 	g.clients[a] = true
 	return err
 }
@@ -170,7 +180,7 @@ func (g *ground) authorise(c Change) (account.Account, error) {
 	case c.System:
 	case c.Caller.Callback != nil:
 		ok = ok && g.mayCallBack(c)
-	case !g.clients[actor{c.Caller.Client, through(c.Caller)}]:
+	case !g.clients[actorOf(c.Caller)]:
 		return account.Account{}, fault.Denied(errMayNot)
 	default:
 		ok = ok && mayWrite(c, acc)

@@ -65,7 +65,12 @@ func (s *Store) Epoch(ctx context.Context) (int64, error) {
 	return epoch, err
 }
 
+// WhenMoved has f run after each commit of this process that moved the epoch,
+// before the write is answered.
+func (s *Store) WhenMoved(f func()) { s.epochMoved.Store(&f) }
+
 func (t *tx) moveEpoch(ctx context.Context) error {
+	t.moved = true
 	_, err := t.change(ctx, epochMoved)
 	return err
 }

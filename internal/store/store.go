@@ -46,8 +46,10 @@ type Store struct {
 	running    sync.WaitGroup
 	stopChores context.CancelFunc
 
-	commits atomic.Int64          // how many transactions were committed
-	erased  atomic.Int64          // how many of them erased a person
+	commits    atomic.Int64           // how many transactions were committed
+	erased     atomic.Int64           // how many of them erased a person
+	epochMoved atomic.Pointer[func()] // runs after each commit of this process that moved the epoch; may be nil
+
 	failure atomic.Pointer[error] // why the store stopped for good; nil while it is sound
 }
 

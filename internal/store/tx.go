@@ -62,6 +62,7 @@ type tx struct {
 	pool   *pool
 	arrays bool
 	bound  []*sql.Stmt // the pool's statements bound to this transaction, as they are needed
+	moved  bool        // it moved the epoch
 }
 
 func (s *Store) begin(ctx context.Context, p *pool, opts *sql.TxOptions) (*tx, error) {
@@ -274,6 +275,9 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 		return s.judge(s.engine.troubleAtCommit(err), err)
 	}
 	s.commits.Add(1)
+	if moved := s.epochMoved.Load(); t.moved && moved != nil {
+		(*moved)()
+	}
 	return 0, nil
 }
 

@@ -1,0 +1,125 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+	"mooring/internal/secret"
+	"mooring/internal/store"
+)
+
+// ExchangeLife is how long an exchange token is good.
+const ExchangeLife = auth.MaxExchangeLife
+
+var errNotOwned = errors.New("the account is unknown, deleted or another owner's")
+
+// Exchange gives the caller, a partner or the platform, a token with which one
+// may ask, once, for a token of an account that it owns. Whatever is wrong with
+// the account, the fault is the same.
+func (a *Access) Exchange(ctx context.Context, caller auth.Caller, target account.ID) (Token, error) {
+	if caller.Actor != "" {
+		return Token{}, fault.New(fault.Forbidden, fault.CodeForbidden, "a token that came by exchange can't be exchanged again")
+	}
+	if err := a.mayActFor(ctx, caller.Account, target); err != nil {
+		return Token{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Token{}, err
+	}
+	issued := a.now().UTC().Truncate(time.Second)
+	token, err := a.keyring.Load().SignExchange(ctx, auth.ExchangeClaims{
+		Client: caller.Client, Account: target, Actor: caller.Account, ID: id.String(),
+		IssuedAt: issued, ExpiresAt: issued.Add(ExchangeLife),
+	})
+	if err != nil {
+		return Token{}, err
+	}
+	a.counts.exchange.Inc()
+	return Token{AccessToken: secret.NewPlain(token), ExpiresIn: int(ExchangeLife / time.Second)}, nil
+}
+
+// mayActFor refuses an account that is not the owner's to act for.
+func (a *Access) mayActFor(ctx context.Context, owner, target account.ID) error {
+	cause := errNotOwned
+	if owner != target && a.serves(target) {
+		_, err := a.store.Account(ctx, auth.Caller{Account: owner}, target)
+		if err == nil {
+			return nil
+		}
+		if fault.From(err).Kind != fault.NotFound {
+			return fmt.Errorf("look up an account: %w", err)
+		}
+	}
+	return fault.New(fault.Forbidden, fault.CodeForbidden, "the account is not one that this partner owns").Because(cause)
+}
+
+// exchangeCaller holds the claims of an exchange token against the client, the
+// grant and the accounts as they are now. Its scopes are those that a token of
+// the account would have.
+func (a *Access) exchangeCaller(ctx context.Context, claims auth.ExchangeClaims) (auth.Caller, error) {
+	grant, _, err := a.standing(ctx, claims.Client, claims.Actor)
+	if err != nil {
+		return auth.Caller{}, err
+	}
+	target, err := a.owned(ctx, claims.Actor, claims.Account)
+	if err != nil {
+		return auth.Caller{}, err
+	}
+	caller := auth.Caller{
+		Account: claims.Account, Kind: target.Kind, Client: claims.Client, Scopes: grant.Scopes.And(auth.Acting),
+		Token: tokenHash(claims.ID), Actor: claims.Actor,
+		Exchange: &auth.Exchange{Actor: claims.Actor, ID: claims.ID, ExpiresAt: claims.ExpiresAt},
+	}
+	return caller, a.unspent(ctx, claims.Account, caller.Token)
+}
+
+// Redeem gives the token that an exchange token was made for, and uses that up.
+// audit is remembered with it.
+func (a *Access) Redeem(ctx context.Context, caller auth.Caller, ask Ask, audit ...store.AuditRecord) (Token, error) {
+	if ask.GrantType != clientCredentials {
+		return Token{}, refuseMember("grant_type", CodeUnsupportedGrantType, "grant_type must be "+clientCredentials)
+	}
+	if err := a.redeems(caller, ask.Audience); err != nil {
+		return Token{}, err
+	}
+	scopes, err := askedScopes(ask, auth.Grant{Scopes: caller.Scopes})
+	if err != nil {
+		return Token{}, err
+	}
+	// The token is made before the other is used up, and given out after: what
+	// fails leaves the exchange token as good as it was.
+	token, err := a.issue(ctx, auth.Claims{Client: caller.Client, Account: caller.Account, Actor: caller.Actor, Scopes: scopes})
+	if err != nil {
+		return Token{}, err
+	}
+	used := store.Spent{Account: caller.Account, ID: caller.Token, ExpiresAt: caller.Exchange.ExpiresAt}
+	caller.Exchange = nil
+	if err := a.store.Spend(ctx, store.Deed{Caller: caller, About: caller.Account, Audit: audit}, used); err != nil {
+		return Token{}, err
+	}
+	return token, nil
+}
+
+// redeems refuses an audience that is neither the account that is acted for nor,
+// as the documentation has it since 2026, the partner who acts.
+func (a *Access) redeems(caller auth.Caller, audience string) error {
+	if audience == "" {
+		return nil
+	}
+	id, err := a.audiences.Parse(audience)
+	if err != nil {
+		return err
+	}
+	if id != caller.Account && id != caller.Actor {
+		return fault.New(fault.Forbidden, fault.CodeForbidden, "the exchange token is not for this audience")
+	}
+	return nil
+}
