@@ -100,6 +100,20 @@ func TestEveryWriteTakesAnIdempotencyKeyAndAPreference(t *testing.T) {
 	}
 }
 
+func TestEveryWriteTakesAReasonAndHasANameInTheAudit(t *testing.T) {
+	for _, op := range assemble(t).Operations() {
+		write := op.Method != "GET" && slices.ContainsFunc(op.Security, func(r gate.Requirement) bool {
+			return slices.Contains([]string{"bearer", "callback", "provider"}, r.Scheme)
+		})
+		if hasParameter(op, "Mooring-Reason") != write {
+			t.Errorf("%s: Mooring-Reason (#/components/parameters/Reason) is for writes, and for each of them", op.ID)
+		}
+		if write && !strings.Contains(op.Action, ".") {
+			t.Errorf("%s: the audit would call it %s; say x-mooring-action, such as account.create", op.ID, op.Action)
+		}
+	}
+}
+
 func TestEveryAnswerHasARequestIDAndAnExample(t *testing.T) {
 	doc := assemble(t)
 	for _, op := range doc.Operations() {
@@ -197,7 +211,7 @@ func TestEveryComponentIsUsed(t *testing.T) {
 
 func TestWhatIsOursIsMarked(t *testing.T) {
 	doc := assemble(t)
-	for _, name := range []string{"Idempotency-Key", "Prefer"} {
+	for _, name := range []string{"Idempotency-Key", "Prefer", "Mooring-Reason"} {
 		for _, op := range doc.Operations() {
 			for _, p := range op.Parameters {
 				if p.Name == name && p.Raw["x-mooring-extension"] != true {

@@ -40,6 +40,7 @@ type Deps struct {
 	PublicURL string                                                                    // base of issuer and links, without a slash at the end
 	Due       func(account.Account, *provider.Provider, connection.Signup) []store.Task // what a new signup makes due
 	Deliver   *deliver.Deliverer
+	Denials   *Denials
 	Serves    func(account.ID) bool          // whether this process serves an account's world
 	Now       func() time.Time               // UTC, microseconds
 	Ready     func(context.Context) error    // nil when requests may be sent here
@@ -77,6 +78,7 @@ func Operations(d Deps) map[string]gate.Function {
 		"operator_recipients_get":                  gate.Handle(o.listRecipients),
 		"operator_recipient_delete":                gate.Handle(o.endRecipient),
 		"operator_signup_erase_post":               gate.Handle(o.eraseSignup),
+		"account_audit_get":                        gate.Handle(o.listAudit),
 		"account_clock_get":                        gate.Handle(o.clock),
 		"account_clock_post":                       gate.Handle(o.moveClock),
 		"account_connection_simulate_post":         gate.Handle(o.simulate),

@@ -84,7 +84,7 @@ func (o operations) replay(ctx context.Context, call *gate.Call, _ struct{}) (re
 	}
 	target := r.Provider + "/" + r.ID
 	again := func(acc account.Account, state string) store.AuditRecord {
-		return o.audited(call, acc, "callback.replay", target, auditDone, state)
+		return o.audited(call, acc, "callback.replay", target, store.AuditDone, state)
 	}
 	if _, err := o.judgeStored(ctx, hearing{Received: r, system: true, replayed: again}); err != nil && !refuses(err) {
 		return receivedCallback{}, err

@@ -51,8 +51,9 @@ func (o operations) judge(ctx context.Context, h hearing) (connection.Effect, er
 	act := actor{by: h.By, at: now}
 	var effect connection.Effect
 	var refused error
+	record := h.record(now)
 	_, err = o.Store.Change(ctx, store.Change{
-		Caller: h.caller, System: h.system, Account: h.Account, Provider: h.Provider, Whole: true,
+		Audit: &record, Caller: h.caller, System: h.system, Account: h.Account, Provider: h.Provider, Whole: true,
 		ExternalID: what.message.Event.ExternalID,
 		Inbox:      &store.Inbox{ID: h.ID, Signup: h.Signup, Digest: h.Digest},
 		Decide: func(f store.Found) (d store.Decision, err error) {
@@ -66,6 +67,17 @@ func (o operations) judge(ctx context.Context, h hearing) (connection.Effect, er
 		return "", o.refuse(ctx, h, err)
 	}
 	return effect, refused
+}
+
+// record is what is remembered of the call, also when it is judged later by
+// the service itself.
+func (h hearing) record(now time.Time) store.AuditRecord {
+	var kept header
+	_ = json.Unmarshal(h.Header, &kept) // understand has read it before
+	return store.AuditRecord{
+		ID: NewID(), At: now, By: h.By, Caller: home(h.caller), Token: h.caller.Token, Remote: h.Remote, Request: kept.RequestID,
+		Action: "connection.callback", Reason: kept.Reason,
+	}
 }
 
 // decide is the pure part of judging. refused is what the sender is told when

@@ -115,6 +115,7 @@ type header struct {
 	RequestID string `json:"request_id"`
 	UserAgent string `json:"user_agent,omitzero"`
 	Strict    bool   `json:"strict,omitzero"`
+	Reason    string `json:"reason,omitzero"`
 }
 
 const maxUserAgent = 256
@@ -122,7 +123,7 @@ const maxUserAgent = 256
 func keptHeader(call *gate.Call) ([]byte, error) {
 	agent := call.RequestHeader("User-Agent")
 	agent = strings.ToValidUTF8(agent[:min(len(agent), maxUserAgent)], "")
-	return json.Marshal(header{call.RequestID, agent, call.Strict})
+	return json.Marshal(header{call.RequestID, agent, call.Strict, reasonOf(call)})
 }
 
 func remote(peer netip.Addr) string {
@@ -169,7 +170,7 @@ func (o operations) makeCallbackToken(ctx context.Context, call *gate.Call, _ st
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	err = o.Store.Audit(ctx, o.audited(call, acc, "callback_token.make", at.Provider+"/"+s.ID, auditDone, ""))
+	err = o.Store.Audit(ctx, o.audited(call, acc, "callback_token.make", at.Provider+"/"+s.ID, store.AuditDone, ""))
 	if err != nil {
 		return gate.Reply{}, err
 	}

@@ -49,7 +49,7 @@ func (o operations) addRecipient(ctx context.Context, call *gate.Call, in recipi
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	record := o.audited(call, platform, "recipient.add", in.Name, auditDone, "")
+	record := o.audited(call, platform, "recipient.add", in.Name, store.AuditDone, "")
 	err = o.Store.AddRecipient(ctx, r, record)
 	if f := fault.From(err); err != nil && f.Kind == fault.Conflict {
 		there, findErr := o.recipient(ctx, platform.ID, in.Name)
@@ -103,7 +103,7 @@ func (o operations) endRecipient(ctx context.Context, call *gate.Call, _ struct{
 	if err != nil || ended {
 		return reply, err
 	}
-	record := o.audited(call, platform, "recipient.end", name, auditDone, "")
+	record := o.audited(call, platform, "recipient.end", name, store.AuditDone, "")
 	return reply, o.Store.EndRecipient(ctx, platform.ID, name, r.EndedAt, record)
 }
 
@@ -148,7 +148,7 @@ func (o operations) release(ctx context.Context, call *gate.Call, in releaseBody
 		return reply, nil
 	}
 	if f := fault.From(err); f.Kind != fault.Internal && f.Kind != fault.Unavailable {
-		record := o.audited(call, acc, "credentials.release", p.Slug, auditRefused, in.Reason)
+		record := o.audited(call, acc, "credentials.release", p.Slug, store.AuditRefused, in.Reason)
 		record.Detail = []byte(fmt.Sprintf(`{"code":%q}`, f.Code))
 		if err := o.Store.Audit(ctx, record); err != nil {
 			return gate.Reply{}, err
@@ -201,7 +201,7 @@ func (o operations) releaseTo(ctx context.Context, call *gate.Call, p *provider.
 			if f.Connection == nil || f.Connection.ConfiguredSeq != c.ConfiguredSeq {
 				return store.Decision{}, fault.New(fault.Unavailable, fault.CodeUnavailable, "the configuration has just changed; ask again")
 			}
-			record := o.audited(call, f.Account, "credentials.release", p.Slug, auditDone, in.Reason)
+			record := o.audited(call, f.Account, "credentials.release", p.Slug, store.AuditDone, in.Reason)
 			record.Detail, err = encode(map[string]any{"recipients": in.Recipients, "version": c.ConfiguredSeq})
 			return store.Decision{Audit: []store.AuditRecord{record}, Answer: store.Answer{Body: body}}, err
 		},

@@ -41,7 +41,7 @@ func (o operations) eraseSignup(ctx context.Context, call *gate.Call, in erasure
 			var d store.Decision
 			if erased {
 				d.Connection, d.Erased = f.Connection, id
-				d.Audit = []store.AuditRecord{o.audited(call, f.Account, "signup.erase", p.Slug+"/"+id, auditDone, in.Reason)}
+				d.Audit = []store.AuditRecord{o.audited(call, f.Account, "signup.erase", p.Slug+"/"+id, store.AuditDone, in.Reason)}
 			}
 			at := f.Connection.Find(id).ErasedAt
 			d.Answer.Body, err = json.Marshal(erasure{id, onWire(at)}, json.Deterministic(true))

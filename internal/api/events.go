@@ -166,6 +166,8 @@ func limitOf(call *gate.Call) int {
 // change hands a write to the store with what the call says of itself.
 func (o operations) change(ctx context.Context, call *gate.Call, c store.Change) (gate.Reply, error) {
 	c.Caller = call.Caller
+	record := o.recordOf(call)
+	c.Audit = &record
 	if call.IdempotencyKey != "" {
 		c.Key = &store.Idempotency{
 			Operation: call.Operation.ID, Path: call.Target, Key: call.IdempotencyKey, Fingerprint: call.Fingerprint,

@@ -105,7 +105,7 @@ func (o operations) writeBatch(ctx context.Context, call *gate.Call, in batchReq
 	}
 	var records []store.AuditRecord
 	for _, row := range b.Opened {
-		records = append(records, o.audited(call, row.Account, "batch.open", p.Slug+"/"+row.Signup, auditDone, ""))
+		records = append(records, o.audited(call, row.Account, "batch.open", p.Slug+"/"+row.Signup, store.AuditDone, ""))
 	}
 	if len(records) > 0 {
 		if err := o.Store.Audit(ctx, records...); err != nil {

@@ -36,6 +36,7 @@ type Operation struct {
 	Tags        []string
 	Function    string // name of the Go function that runs it; the ID unless x-mooring-function says otherwise
 	Argument    string // x-mooring-argument: constant handed to a shared function
+	Action      string // x-mooring-action: what the audit calls it; the Function unless said
 	Evidence    string // x-evidence
 	Extension   bool   // x-mooring-extension
 	Security    []Requirement

@@ -44,6 +44,18 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply := x.answer()
 	status, bytes := x.write(reply)
 	x.record(status, bytes)
+	x.tellDenied(status)
+}
+
+// tellDenied reports what somebody was not let in to, or not shown.
+func (x *exchange) tellDenied(status int) {
+	if x.gate.Denied == nil || x.plan == nil {
+		return
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		x.gate.Denied(&x.call, status)
+	}
 }
 
 // answer always gives an answer: a fault becomes its body, a panic a 500.

@@ -19,6 +19,7 @@
 //
 //	x-mooring-function    name of the function that runs it; else its operationId
 //	x-mooring-argument    constant handed to a function that runs several
+//	x-mooring-action      what the audit calls it; else the function's name
 //	x-mooring-callers     kinds of account whose access tokens are let in
 //	x-mooring-max-body    longest body in bytes
 //	x-mooring-body: raw   the function gets the body as it came, within size and
@@ -77,6 +78,10 @@ type Config struct {
 	// World says whether this process serves an account's world; nil serves
 	// both. A refused id is 403 as the first account of a path, 404 later.
 	World func(account.ID) bool
+
+	// Denied is told of each call whose answer is 401, 403 or 404. It must return
+	// at once. nil tells nobody.
+	Denied func(call *Call, status int)
 
 	Log            *slog.Logger
 	Metrics        *telemetry.Metrics

@@ -110,7 +110,7 @@ var preflightReply = Reply{
 		"Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE",
 		"Access-Control-Allow-Headers": "origin,content-type,accept,authorization,total-count,page-count," +
 			"dintero-system-name,dintero-system-version,dintero-system-plugin-name,dintero-system-plugin-version," +
-			"idempotency-key,prefer,x-request-id,*",
+			"idempotency-key,prefer,mooring-reason,x-request-id,*",
 		"Access-Control-Max-Age": "86400",
 		"Vary":                   "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
 	},

@@ -69,6 +69,7 @@ func (d *Document) readOperation(path, method string, item, raw map[string]any) 
 		Tags:        texts(raw["tags"]),
 		Function:    text(raw, "x-mooring-function"),
 		Argument:    text(raw, "x-mooring-argument"),
+		Action:      text(raw, "x-mooring-action"),
 		Evidence:    text(raw, "x-evidence"),
 		Extension:   raw["x-mooring-extension"] == true,
 		OAuthErrors: text(raw, "x-mooring-errors") == "oauth",
@@ -79,6 +80,9 @@ func (d *Document) readOperation(path, method string, item, raw map[string]any) 
 	}
 	if op.Function == "" {
 		op.Function = op.ID
+	}
+	if op.Action == "" {
+		op.Action = op.Function
 	}
 	var problems []error
 	if op.ID == "" {

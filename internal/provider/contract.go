@@ -84,7 +84,7 @@ func (p *Provider) operation(method, function, text, scope string, parameters []
 func (p *Provider) write(method, function, text string) map[string]any {
 	answers := []string{"400", "401", "403", "404", "405", "413", "415", "422", "500", "503"}
 	o := p.operation(method, function, text, "write:accounts", []any{
-		ref("parameters", "IdempotencyKey"), ref("parameters", "Prefer"), p.scenarioParameter(),
+		ref("parameters", "IdempotencyKey"), ref("parameters", "Prefer"), ref("parameters", "Reason"), p.scenarioParameter(),
 	})
 	success := p.success("The whole connection, with the signup.", "IdempotentReplayed")
 	success["content"] = p.content(map[string]any{"received": p.pendingExample()})

@@ -31,7 +31,7 @@ func (p *Provider) callbackOperation() map[string]any {
 	}
 	security = append(security, map[string]any{"callback": []any{p.callbackScope()}})
 	whole := p.operation("callback", functionCallback, p.callbackText(), "", []any{
-		ref("parameters", "callback_reference"), ref("parameters", "Prefer"),
+		ref("parameters", "callback_reference"), ref("parameters", "Prefer"), ref("parameters", "Reason"),
 	})
 	whole["security"] = security
 	whole["x-mooring-body"] = "raw"

@@ -22,13 +22,14 @@ func (p *Provider) release() (string, map[string]any) {
 		"x-mooring-extension": true,
 		"x-evidence":          "extension",
 		"x-mooring-function":  functionRelease,
+		"x-mooring-action":    "credentials.release",
 		"x-mooring-argument":  p.Slug,
 		"x-mooring-callers":   []any{"platform"},
 		"tags":                []any{"Credentials"},
 		"summary":             "Have the credentials of " + p.Title + " released",
 		"description":         releaseText,
 		"security":            []any{bearer(scopeRelease + ":" + p.Slug), bearer(scopeRelease)},
-		"parameters":          []any{ref("parameters", "aid"), ref("parameters", "IdempotencyKey"), ref("parameters", "Prefer")},
+		"parameters":          []any{ref("parameters", "aid"), ref("parameters", "IdempotencyKey"), ref("parameters", "Prefer"), ref("parameters", "Reason")},
 		"requestBody": map[string]any{
 			"required": true,
 			"content": map[string]any{"application/json": map[string]any{

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mooring/internal/auth"
 	"mooring/internal/seed"
 	"mooring/internal/server"
 	"mooring/internal/store"
@@ -50,7 +51,8 @@ func TestACallbackIsKeptSealedAndCompletesItsSignup(t *testing.T) {
 		if rest := fmt.Sprintf("%s %s", row.Body, row.Header); strings.Contains(rest, "canary") || strings.Contains(rest, made.Token) {
 			t.Errorf("rests in clear: %s", rest)
 		}
-		if records, err := d.server.Store().AuditOf(t.Context(), seed.DevMerchant, "", 10); err != nil || len(records) != 1 || records[0].Action != "callback_token.make" || records[0].Token == "" {
+		own := store.AuditQuery{Account: seed.DevMerchant, Action: "callback_token.make", Limit: 10}
+		if records, err := d.server.Store().AuditOf(t.Context(), auth.Caller{Account: seed.DevMerchant}, seed.DevMerchant, own); err != nil || len(records) != 1 || records[0].Action != "callback_token.make" || records[0].Token == "" {
 			t.Errorf("the audit has %+v, %v", records, err)
 		}
 	})

@@ -42,6 +42,7 @@ type Server struct {
 	vault     *vault.Vault
 	gateway   *gateway.HTTP
 	deliverer *deliver.Deliverer
+	denials   *api.Denials
 	clocks    *simulator.Driver // nil unless test accounts are served
 	metrics   *telemetry.Metrics
 	http      *http.Server
@@ -96,6 +97,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.clocks = s.simulated()
+	s.denials = api.NewDenials(s.store, s.serves, Now, cfg.Log)
 	first, err := s.assemble(ctx)
 	if err != nil {
 		return nil, err
@@ -160,6 +162,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.access.Run(background) })
 	group.Go(func() error { return s.sweep(background) })
 	group.Go(func() error { return s.deliverer.Run(background) })
+	group.Go(func() error { return s.denials.Run(background) })
 	group.Go(func() error { return s.judgeInbox(background) })
 	if s.clocks != nil {
 		group.Go(func() error { return s.clocks.Run(background) })

@@ -6,37 +6,49 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
 )
 
 // AuditRecord is one line of what was done to whose data.
 type AuditRecord struct {
-	ID        string // UUIDv7
+	ID        string // UUIDv7, made at the time of At
 	Account   account.ID
-	At        time.Time // real time
-	AccountAt time.Time // in the account's own time
-	By        string    // client id, or "operator" for a command on the machine
-	Token     string    // hash of the token's id; "" when none
+	At        time.Time  // real time
+	AccountAt time.Time  // in the account's own time
+	By        string     // client id, or "operator" for a command on the machine
+	Caller    account.ID // the account whose client that is; zero when nobody's is
+	Token     string     // hash of the token's id; "" when none
 	Remote    string
+	Request   string // id of the request; "" when none
 	Action    string // such as "credentials.release"
 	Target    string // such as "swish" or "swish/01990f29-..."
-	Outcome   string // "done" or "refused"
+	Outcome   string // AuditDone or AuditRefused
 	Reason    string
 	Detail    []byte // JSON object without any secret; nil when none
 }
 
-const auditColumns = `account, id, at, account_at, author, token, remote, action, target, outcome, reason, detail`
+const auditColumns = `account, id, at, account_at, author, caller, token, remote, request, action, target, outcome, reason, detail`
 
 var (
 	auditAdded = batches(
-		`INSERT INTO audit (`+auditColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		`INSERT INTO audit (`+auditColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		`INSERT INTO audit (`+auditColumns+`)
-		SELECT account, id::uuid, at, account_at, author, token, remote, action, target, outcome, reason, detail
+		SELECT account, id::uuid, at, account_at, author, caller, token, remote, request, action, target, outcome, reason, detail
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::text[], $10::text[], $11::text[], $12::text[]) AS u (`+auditColumns+`)`)
+			$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]) AS u (`+auditColumns+`)`)
+
+	// Whose audit an owner may read: its own, that of what it owns, and for a
+	// platform that of its world; also once the account was deleted.
+	auditReadable = reads(`SELECT id FROM account WHERE id = $1 AND (id = $2 OR owner = $2 OR $3)`)
 
 	auditOfAccount = reads(`SELECT ` + auditColumns + ` FROM audit
-		WHERE account = $1 AND id < $2 ORDER BY id DESC LIMIT $3`)
+		WHERE account = $1 AND id < $2 AND id >= $3
+			AND ($4 = '' OR action = $4) AND ($5 = '' OR outcome = $5) AND ($6 = '' OR author = $6)
+		ORDER BY id DESC LIMIT $7`)
 )
 
 var errNoUUID = errors.New("an id must be a UUID in lower case")
@@ -61,22 +73,75 @@ func (t *tx) audit(ctx context.Context, records ...AuditRecord) error {
 	return t.changeMany(ctx, auditAdded, rows)
 }
 
-// AuditOf lists the audit records of an account, newest first, after an id; ""
-// for the first ones.
-func (s *Store) AuditOf(ctx context.Context, id account.ID, after string, limit int) ([]AuditRecord, error) {
-	if after == "" {
-		after = lastID
+// Outcomes of what is audited.
+const (
+	AuditDone    = "done"
+	AuditRefused = "refused"
+)
+
+// of is the record of something that was done to a connection.
+func (r AuditRecord) of(acc account.Account, provider string) AuditRecord {
+	r.Account, r.AccountAt, r.Target, r.Outcome = acc.ID, acc.Now(r.At), provider, AuditDone
+	return r
+}
+
+// AuditQuery says which records of an account are asked for. What is zero asks
+// for nothing.
+type AuditQuery struct {
+	Account account.ID
+	Before  string // id; records that are older than this one
+	Since   time.Time
+	Until   time.Time // records before it
+	Action  string
+	Outcome string
+	By      string
+	Limit   int
+}
+
+// AuditOf lists the audit records of an account, newest first. The owner, which
+// the caller must cover, must be the account itself or own it; else the account
+// is Missing, whether it is there or not.
+func (s *Store) AuditOf(ctx context.Context, caller auth.Caller, owner account.ID, q AuditQuery) ([]AuditRecord, error) {
+	if !caller.Covers(owner) {
+		return nil, fault.Missing()
 	}
-	if !isID(after) {
-		return nil, nil
+	world := owner.IsPlatform() && owner.World() == q.Account.World()
+	may := false
+	err := s.lookup(ctx, auditReadable, func(row) error { may = true; return nil }, string(q.Account), string(owner), world)
+	if err != nil {
+		return nil, err
 	}
-	return list(ctx, s, auditOfAccount, scanAudit, string(id), after, limit)
+	if !may {
+		return nil, fault.Missing()
+	}
+	before := lastID
+	if !q.Until.IsZero() {
+		before = idAt(q.Until)
+	}
+	if q.Before != "" {
+		if !isID(q.Before) {
+			return nil, nil
+		}
+		before = min(before, q.Before)
+	}
+	return list(ctx, s, auditOfAccount, scanAudit, string(q.Account), before, idAt(q.Since), q.Action, q.Outcome, q.By, q.Limit)
+}
+
+// idAt is the lowest id that is made at a time, or after it; that of all for
+// the zero time.
+func idAt(at time.Time) string {
+	var id uuid.UUID
+	ms := max(at.UnixMilli(), 0)
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	return id.String()
 }
 
 func auditValues(r AuditRecord) []any {
 	return []any{
-		string(r.Account), r.ID, micros(r.At), micros(r.AccountAt), r.By, r.Token, r.Remote, r.Action, r.Target,
-		r.Outcome, r.Reason, document(r.Detail),
+		string(r.Account), r.ID, micros(r.At), micros(r.AccountAt), r.By, string(r.Caller), r.Token, r.Remote, r.Request,
+		r.Action, r.Target, r.Outcome, r.Reason, document(r.Detail),
 	}
 }
 
@@ -85,8 +150,8 @@ func scanAudit(r row) (AuditRecord, error) {
 		a         AuditRecord
 		real, own sql.NullInt64
 	)
-	err := r.Scan(&a.Account, &a.ID, &real, &own, &a.By, &a.Token, &a.Remote, &a.Action, &a.Target,
-		&a.Outcome, &a.Reason, &a.Detail)
+	err := r.Scan(&a.Account, &a.ID, &real, &own, &a.By, &a.Caller, &a.Token, &a.Remote, &a.Request,
+		&a.Action, &a.Target, &a.Outcome, &a.Reason, &a.Detail)
 	a.At, a.AccountAt = instant(real), instant(own)
 	return a, err
 }

@@ -28,6 +28,11 @@ type Change struct {
 	// Closed lets the change be made to an account that was deleted, too.
 	Closed bool
 
+	// Audit is what is remembered when the connection is written to, unless the
+	// decision brings records of its own; its Account, AccountAt, Target and
+	// Outcome are filled in. nil remembers nothing.
+	Audit *AuditRecord
+
 	// Decide says what is to be written. It must be pure and repeatable: the
 	// store may run it again when transactions meet. An error refuses this
 	// change and no other. It must not change the bytes that it finds.
@@ -52,7 +57,7 @@ type Decision struct {
 	Tasks    []Task        // things to be done later
 	Replaces string        // id of a signup whose steps that are still due are given up; Tasks come in their place
 	Verdict  *Verdict      // on the call of Change.Inbox; needed exactly when there is one
-	Audit    []AuditRecord // what is to be remembered of this
+	Audit    []AuditRecord // what is to be remembered of this, in the place of Change.Audit
 	Erased   string        // id of a signup whose key and fields are destroyed, with the answers kept for its account
 }
 

@@ -96,7 +96,7 @@ func testEffects(t *testing.T, d door) {
 	wantSame(t, "the field", []SealedField{field}, fields, err)
 	tasks, err := s.Tasks(ctx, vippsPlace)
 	wantSame(t, "the task", []Task{task}, tasks, err)
-	records, err := s.AuditOf(ctx, merchantID, "", 10)
+	records, err := auditSince(s, "", 10)
 	wantSame(t, "the audit", []AuditRecord{record}, records, err)
 	for _, id := range []string{"", "x", newID()} {
 		_, err := s.DataKeyByID(ctx, merchantID, id)
@@ -114,11 +114,11 @@ func testEffects(t *testing.T, d door) {
 	if errs[0] == nil || errs[1] != nil {
 		t.Fatal(errs)
 	}
-	records, err = s.AuditOf(ctx, merchantID, "", 1)
+	records, err = auditSince(s, "", 1)
 	if err != nil || len(records) != 1 || records[0].Action != "kept" {
 		t.Errorf("after a refusal and a change the audit begins with %+v, %v", records, err)
 	}
-	older, err := s.AuditOf(ctx, merchantID, records[0].ID, 5)
+	older, err := auditSince(s, records[0].ID, 5)
 	wantSame(t, "the older records", []AuditRecord{record}, older, err)
 }
 

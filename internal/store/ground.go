@@ -153,6 +153,9 @@ func (g *ground) decide(j *job) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	if c.Audit != nil && d.Audit == nil && d.Connection != nil {
+		d.Audit = []AuditRecord{c.Audit.of(acc, c.Provider)}
+	}
 	if err := checkEffects(c, l, d); err != nil {
 		return Answer{}, err
 	}

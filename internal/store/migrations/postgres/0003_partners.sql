@@ -142,3 +142,4 @@ CREATE TABLE callback_reference (
 );
 
 ALTER TABLE audit ADD COLUMN request text NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN caller text NOT NULL DEFAULT '';

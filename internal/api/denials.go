@@ -1,0 +1,218 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
+	"mooring/internal/fault"
+	"mooring/internal/gate"
+	"mooring/internal/store"
+)
+
+// Denials remembers for the audit who was not let in, or asked for what is not
+// theirs. Nobody can flood it: what the same caller is denied at the same
+// operation is counted, and written once a minute at most; callers that nobody
+// knows are told apart by their address alone; and of both only so many are.
+type Denials struct {
+	store  *store.Store
+	serves func(account.ID) bool
+	now    func() time.Time
+	log    *slog.Logger
+
+	flushing sync.Mutex
+	mu       sync.Mutex
+	counts   map[denial]*denialCount
+	callers  map[string]int // how many of counts are of a client
+	pending  []suspicion
+}
+
+// denial is what is counted together.
+type denial struct {
+	client, action string // both "" for one that nobody knows, or that is one too many
+	account        account.ID
+	from           netip.Prefix
+	status         int
+}
+
+type denialCount struct {
+	record store.AuditRecord // of the first
+	n      int
+	last   time.Time
+	due    time.Time // when it may be written
+}
+
+// suspicion is a record that was not found by a caller who may have named an
+// account that is not theirs.
+type suspicion struct {
+	denial
+	record store.AuditRecord
+	caller auth.Caller
+	named  account.ID
+}
+
+// What bounds the denials. A client that is denied many different operations
+// gets one more count for all others; so do all that come after.
+const (
+	denialsEvery     = time.Minute
+	denialsFlushed   = time.Second
+	denialsOfClient  = 32
+	denialsOfKnown   = 1024
+	denialsOfUnknown = 64
+	maxSuspicions    = 1024
+)
+
+// NewDenials makes one; Run writes what it counts.
+func NewDenials(s *store.Store, serves func(account.ID) bool, now func() time.Time, log *slog.Logger) *Denials {
+	return &Denials{store: s, serves: serves, now: now, log: log, counts: map[denial]*denialCount{}, callers: map[string]int{}}
+}
+
+// Record counts a call that was denied. It returns at once.
+func (d *Denials) Record(call *gate.Call, status int) {
+	now := d.now()
+	r := operations{Deps: Deps{Now: func() time.Time { return now }}}.recordOf(call)
+	if call.Caller.Account == "" {
+		if status != http.StatusNotFound {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.countUnknown(call, r, status)
+		}
+		return
+	}
+	r.Account, r.Target, r.Outcome = call.Caller.Account, call.CanonicalPath(), store.AuditRefused
+	what := denial{client: r.By, account: r.Account, action: r.Action, status: status}
+	named := namedBy(call)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case status != http.StatusNotFound || call.Operation.Method != http.MethodGet:
+		d.count(what, r, 1)
+	case named == "" || call.Caller.Covers(named): // what is not there was not denied
+	case len(d.pending) < maxSuspicions:
+		d.pending = append(d.pending, suspicion{what, r, call.Caller, named})
+	}
+}
+
+// namedBy is the last account that a call names.
+func namedBy(call *gate.Call) account.ID {
+	if id := call.Account("aid"); id != "" {
+		return id
+	}
+	id, _ := call.Query("account")
+	return account.ID(id)
+}
+
+// countUnknown counts a call of somebody who is not known, for the platform.
+func (d *Denials) countUnknown(call *gate.Call, r store.AuditRecord, status int) {
+	world := account.Production
+	if !d.serves(account.Platform(world)) {
+		world = account.Test
+	}
+	r.Account, r.Outcome, r.Action, r.Request = account.Platform(world), store.AuditRefused, "authenticate", ""
+	bits := 32
+	if call.Remote.Is6() {
+		bits = 64 // what one customer usually has
+	}
+	from, _ := call.Remote.WithZone("").Prefix(bits)
+	what := denial{account: r.Account, from: from, status: status}
+	if d.counts[what] == nil && d.callers[""] >= denialsOfUnknown {
+		what.from, r.Remote = netip.Prefix{}, ""
+	}
+	d.count(what, r, 1)
+}
+
+// count counts n denials; the caller holds the lock.
+func (d *Denials) count(what denial, r store.AuditRecord, n int) {
+	c := d.counts[what]
+	if c == nil && what.client != "" && (d.callers[what.client] >= denialsOfClient || len(d.counts) >= denialsOfKnown+denialsOfUnknown) {
+		what.action, what.status, r.Action, r.Target = "", 0, "many", ""
+		if c = d.counts[what]; c == nil && len(d.counts) >= 2*denialsOfKnown {
+			return
+		}
+	}
+	if c == nil {
+		c = &denialCount{due: r.At}
+		d.counts[what] = c
+		d.callers[what.client]++
+	}
+	if c.n == 0 {
+		c.record = r
+	}
+	c.n, c.last = c.n+n, r.At
+}
+
+// Run writes what was counted until ctx ends, and then the rest.
+func (d *Denials) Run(ctx context.Context) error {
+	tick := time.NewTicker(denialsFlushed)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			d.flush(context.WithoutCancel(ctx), time.Time{})
+			return nil
+		case <-tick.C:
+			d.Flush(ctx)
+		}
+	}
+}
+
+// Flush writes what is due. What can't be written now stays counted.
+func (d *Denials) Flush(ctx context.Context) { d.flush(ctx, d.now()) }
+
+// flush writes what is due at a time; the zero time is the end of all.
+func (d *Denials) flush(ctx context.Context, now time.Time) {
+	d.flushing.Lock()
+	defer d.flushing.Unlock()
+	d.investigate(ctx)
+	due := d.due(now)
+	if len(due) == 0 {
+		return
+	}
+	if err := d.store.Audit(ctx, due...); err != nil {
+		d.log.Warn("writing to the audit who was denied failed", "records", len(due), "cause", err)
+	}
+}
+
+// investigate counts those who named an account that is not theirs.
+func (d *Denials) investigate(ctx context.Context) {
+	d.mu.Lock()
+	pending := d.pending
+	d.pending = nil
+	d.mu.Unlock()
+	for _, s := range pending {
+		if _, err := d.store.Account(ctx, s.caller, s.named); err == nil || fault.From(err).Kind != fault.NotFound {
+			continue
+		}
+		d.mu.Lock()
+		d.count(s.denial, s.record, 1)
+		d.mu.Unlock()
+	}
+}
+
+// due takes the records that are due, and forgets who was quiet for a while.
+func (d *Denials) due(now time.Time) []store.AuditRecord {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var records []store.AuditRecord
+	for what, c := range d.counts {
+		switch {
+		case !now.IsZero() && now.Before(c.due):
+		case c.n == 0:
+			delete(d.counts, what)
+			if d.callers[what.client]--; d.callers[what.client] == 0 {
+				delete(d.callers, what.client)
+			}
+		default:
+			c.record.Detail = fmt.Appendf(nil, `{"count":%d,"last_at":%q,"status":%d}`, c.n, onWire(c.last), what.status)
+			records = append(records, c.record)
+			c.n, c.due = 0, now.Add(denialsEvery)
+		}
+	}
+	return records
+}
