@@ -35,6 +35,8 @@ type Store interface {
 	Account(ctx context.Context, caller auth.Caller, id account.ID) (account.Account, error)
 	// SignupExists says whether a reference names a signup of the connection.
 	SignupExists(ctx context.Context, at store.Place, reference string) (bool, error)
+	// ClientsUsed writes down when clients logged in.
+	ClientsUsed(ctx context.Context, uses []store.Use) error
 	// Epoch moves with every change of clients, grants, accounts and keys.
 	Epoch(ctx context.Context) (int64, error)
 	// AddKey keeps the first record of a purpose and id.
@@ -83,6 +85,7 @@ type Access struct {
 	watch       *watch
 	cache       *cache
 	logins      *logins
+	uses        uses
 	counts      counts
 }
 
@@ -148,3 +151,10 @@ func (a *Access) PublicKeys(only ...auth.Algorithm) []auth.JWK {
 // FingerprintKey is the secret key, equal on all nodes, under which requests
 // with an idempotency key are fingerprinted. 32 bytes; not to be changed.
 func (a *Access) FingerprintKey() []byte { return a.fingerprint }
+
+// Audience reads the audience of a request in every spelling that a token may
+// be asked for in.
+func (a *Access) Audience(text string) (account.ID, error) { return a.audiences.Parse(text) }
+
+// AudienceOf is how an account is shown as an audience: the documented address.
+func (a *Access) AudienceOf(id account.ID) string { return a.audiences.Address(id) }

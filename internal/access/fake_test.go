@@ -37,7 +37,8 @@ type memory struct {
 	clients  map[string]auth.Client
 	keys     map[string]store.SealedKey
 	signups  map[string]store.Place // by reference
-	spent    map[store.Spent]bool    // without the end
+	spent    map[store.Spent]bool   // without the end
+	used     []store.Use
 	epoch    int64
 	fail     error
 	hang     bool            // Epoch answers only when the caller gives up
@@ -73,6 +74,13 @@ func (m *memory) Client(_ context.Context, id string) (auth.Client, account.Acco
 		return auth.Client{}, account.Account{}, fault.Missing()
 	}
 	return c, home, nil
+}
+
+func (m *memory) ClientsUsed(_ context.Context, uses []store.Use) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.used = append(m.used, uses...)
+	return m.fail
 }
 
 func (m *memory) Account(_ context.Context, caller auth.Caller, id account.ID) (account.Account, error) {

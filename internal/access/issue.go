@@ -86,7 +86,8 @@ func refuseMember(name, code, message string) *fault.Fault {
 func (a *Access) login(ctx context.Context, ask Ask) (auth.Client, error) {
 	now := a.now()
 	id := Decoded(ask.ClientID)
-	attempt := a.logins.attempt(ask.Remote, id)
+	given := Decoded(ask.Secret)
+	attempt := a.logins.attempt(ask.Remote, id, given)
 	if err := attempt.allowed(now); err != nil {
 		a.counts.throttled.Inc()
 		return auth.Client{}, err
@@ -95,11 +96,17 @@ func (a *Access) login(ctx context.Context, ask Ask) (auth.Client, error) {
 	if err != nil {
 		return auth.Client{}, err
 	}
-	if cause := wrong(client, ask.Account, Decoded(ask.Secret), now); cause != nil {
-		attempt.failed(now)
+	secret, cause := wrong(client, ask.Account, given, now)
+	if cause != nil {
+		if err := attempt.failed(now); err != nil {
+			a.counts.throttled.Inc()
+			return auth.Client{}, err
+		}
 		a.counts.refused.Inc()
 		return auth.Client{}, fault.Denied(cause)
 	}
+	attempt.succeeded()
+	a.uses.saw(client, secret, now)
 	return client, nil
 }
 
@@ -124,20 +131,21 @@ var (
 	errOtherAccount  = errors.New("client of another account")
 )
 
-// wrong does all the work before it looks at any result.
-func wrong(client auth.Client, path account.ID, given string, now time.Time) error {
-	right := client.CheckSecret(given, now)
+// wrong does all the work before it looks at any result. It tells which secret
+// was shown when nothing is wrong.
+func wrong(client auth.Client, path account.ID, given string, now time.Time) (secret string, cause error) {
+	secret, right := client.CheckSecret(given, now)
 	switch {
 	case client.ID == "":
-		return errUnknownClient
+		return "", errUnknownClient
 	case !right:
-		return errWrongSecret
+		return "", errWrongSecret
 	case client.Disabled:
-		return errDisabled
+		return "", errDisabled
 	case path != "" && path != client.Account:
-		return errOtherAccount
+		return "", errOtherAccount
 	}
-	return nil
+	return secret, nil
 }
 
 // Decoded reads a Basic credential as RFC 6749, section 2.3.1 wants it:

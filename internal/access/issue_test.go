@@ -343,7 +343,7 @@ func TestFailedLoginsAreLimited(t *testing.T) {
 		return fault.From(err)
 	}
 	for range 100 {
-		if f := try(l, here); f != nil {
+		if f := try(second, here); f != nil {
 			t.Fatalf("a client that knows its secret: %v", f)
 		}
 	}

@@ -11,16 +11,16 @@ func TestWhatIsCountedOfLoginsIsBounded(t *testing.T) {
 	l, now := newLogins(2), time.Now()
 	here := netip.MustParseAddr("192.0.2.1")
 	for range 2 {
-		l.attempt(here, "client").failed(now)
+		l.attempt(here, "client", "guess").failed(now)
 	}
 	for i := range 5 * loginsPerGeneration {
 		from := netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)})
-		l.attempt(from, fmt.Sprint("client ", i)).failed(now)
-		if i%1000 == 0 && l.attempt(here, "client").allowed(now) == nil {
+		l.attempt(from, fmt.Sprint("client ", i), "guess").failed(now)
+		if i%1000 == 0 && l.attempt(here, "client", "guess").allowed(now) == nil {
 			t.Fatalf("failures of a source in use are forgotten after %d others", i)
 		}
 	}
-	if held := len(l.young) + len(l.old); held > 2*loginsPerGeneration {
+	if held := len(l.counts.young) + len(l.counts.old); held > 2*loginsPerGeneration {
 		t.Errorf("it holds %d", held)
 	}
 }
@@ -44,8 +44,8 @@ func TestASourceIsANetworkAndAnId(t *testing.T) {
 		t.Error("no address is some network")
 	}
 	l, now := newLogins(1), time.Now()
-	l.attempt(netip.Addr{}, "").failed(now) // an empty id must not count as the whole address
-	if err := l.attempt(netip.Addr{}, "client").allowed(now); err != nil {
+	l.attempt(netip.Addr{}, "", "").failed(now) // an empty id must not count as the whole address
+	if err := l.attempt(netip.Addr{}, "client", "").allowed(now); err != nil {
 		t.Errorf("another client: %v", err)
 	}
 }

@@ -46,6 +46,10 @@ func (a Audiences) Format(id account.ID) string {
 	return scheme + "://" + string(id) + "@" + rest + accountsPath + string(id)
 }
 
+// Address is the audience of an account as the documentation writes it, without
+// user info.
+func (a Audiences) Address(id account.ID) string { return a.issuer + accountsPath + string(id) }
+
 // Parse reads what a client asks a token for: a base, "/v1/accounts/" and the
 // account, with or without the account as user info. An owner may be in either
 // spelling. It compares text, never a decoded URL, so there is one way to write

@@ -74,13 +74,30 @@ type Client struct {
 	Disabled  bool
 	CreatedAt time.Time
 	CreatedBy string
+
+	Description string
+	Callbacks   []string // addresses that its owner noted; nothing is sent there
+	UpdatedAt   time.Time
+	DeletedAt   time.Time // zero while it is there
+	DeletedBy   string
+	LastUsedAt  time.Time // when it last logged in, to within seconds; zero: never
+}
+
+// ClientKey names a client among all.
+type ClientKey struct {
+	Account account.ID
+	ID      string
 }
 
 // Grant allows a client to ask for tokens for one account with some scopes.
 type Grant struct {
-	ID       string
-	Audience account.ID
-	Scopes   Scopes
+	ID        string
+	Client    string // "" where it stands among its client's own
+	Audience  account.ID
+	Scopes    Scopes
+	Type      string // "any" or "client_credentials", which mean the same here
+	CreatedAt time.Time
+	CreatedBy string
 }
 
 // GrantFor finds the grant for an account.

@@ -31,10 +31,11 @@ const MaxSecrets = 2
 // SecretHash is what is kept of a client secret. With 256 random bits under it
 // a plain SHA-256 can't be searched, and checking stays cheap.
 type SecretHash struct {
-	ID        string
-	Hash      []byte // SHA-256 of the whole text
-	CreatedAt time.Time
-	ExpiresAt time.Time // zero: never
+	ID         string
+	Hash       []byte // SHA-256 of the whole text
+	CreatedAt  time.Time
+	ExpiresAt  time.Time // zero: never
+	LastUsedAt time.Time // when somebody last logged in with it, to within seconds; zero: never
 }
 
 // NewSecret draws a client secret of 256 bits. The text is shown once; the hash
@@ -49,19 +50,24 @@ func NewSecret(now time.Time, newID func() string) (secret.Plain, SecretHash) {
 }
 
 // CheckSecret says whether given is one of the client's secrets that has not
-// expired. The work is the same whatever is wrong, and also for the zero
-// Client, so that time tells nothing of the reason.
-func (c Client) CheckSecret(given string, now time.Time) bool {
+// expired, and which one. The work is the same whatever is wrong, and also for
+// the zero Client, so that time tells nothing of the reason.
+func (c Client) CheckSecret(given string, now time.Time) (id string, ok bool) {
 	hash := sha256.Sum256([]byte(given))
-	found := 0
+	at, found := 0, 0
 	for i := range max(len(c.Secrets), MaxSecrets) {
 		var kept SecretHash
 		if i < len(c.Secrets) {
 			kept = c.Secrets[i]
 		}
-		found |= matches(hash, kept, now)
+		match := matches(hash, kept, now)
+		found |= match
+		at = subtle.ConstantTimeSelect(match, i, at)
 	}
-	return found == 1 && wellFormed(given)
+	if formed := wellFormed(given); found != 1 || !formed {
+		return "", false
+	}
+	return c.Secrets[at].ID, true
 }
 
 // matches compares in constant time; an absent secret is compared as well.

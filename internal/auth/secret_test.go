@@ -41,7 +41,7 @@ func TestOnlyTheWholeSecretIsAccepted(t *testing.T) {
 	other, _ := auth.NewSecret(noon, newID)
 	text := plain.Reveal()
 	client := auth.Client{ID: newID(), Secrets: []auth.SecretHash{hash}}
-	if !client.CheckSecret(text, noon) {
+	if !accepts(client, text, noon) {
 		t.Fatal("the right secret is refused")
 	}
 	flipped := strings.Map(func(r rune) rune {
@@ -56,14 +56,14 @@ func TestOnlyTheWholeSecretIsAccepted(t *testing.T) {
 		"case flipped": flipped, "prefix only": auth.SecretPrefix, "twice": text + text, "long": text + strings.Repeat("x", 1<<20),
 		"the hash": string(hash.Hash), "without prefix": strings.TrimPrefix(text, auth.SecretPrefix),
 	} {
-		if client.CheckSecret(given, noon) {
+		if accepts(client, given, noon) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
 	for i := range len(text) {
 		bent := []byte(text)
 		bent[i] ^= 1
-		if client.CheckSecret(string(bent), noon) {
+		if accepts(client, string(bent), noon) {
 			t.Errorf("accepted with byte %d bent", i)
 		}
 	}
@@ -83,15 +83,18 @@ func TestTwoSecretsAreGoodWhileOneReplacesTheOther(t *testing.T) {
 		{noon.Add(time.Hour), false, true},
 		{noon.Add(time.Hour + 1), false, true},
 	} {
-		if got := client.CheckSecret(old.Reveal(), c.at); got != c.old {
+		if got := accepts(client, old.Reveal(), c.at); got != c.old {
 			t.Errorf("old one at %v: %v", c.at, got)
 		}
-		if got := client.CheckSecret(fresh.Reveal(), c.at); got != c.fresh {
+		if got := accepts(client, fresh.Reveal(), c.at); got != c.fresh {
 			t.Errorf("fresh one at %v: %v", c.at, got)
 		}
 	}
+	if id, _ := client.CheckSecret(fresh.Reveal(), noon); id != freshHash.ID {
+		t.Error("it is not told which of the two was shown")
+	}
 	client.Secrets = client.Secrets[:1]
-	if client.CheckSecret(fresh.Reveal(), noon) {
+	if accepts(client, fresh.Reveal(), noon) {
 		t.Error("a secret that was taken away is accepted")
 	}
 }
@@ -104,7 +107,7 @@ func TestNoSecretNeverMatchesAnything(t *testing.T) {
 		"zero hash":  {ID: newID(), Secrets: []auth.SecretHash{{ID: newID(), Hash: make([]byte, 32)}}},
 	} {
 		for _, given := range []string{"", plain.Reveal()} {
-			if client.CheckSecret(given, noon) {
+			if accepts(client, given, noon) {
 				t.Errorf("%s: accepted", name)
 			}
 		}
@@ -118,7 +121,7 @@ func TestAHashThatIsCutMatchesNothing(t *testing.T) {
 			continue // padding must not make up for what was cut
 		}
 		hash.Hash = hash.Hash[:31]
-		if (auth.Client{Secrets: []auth.SecretHash{hash}}).CheckSecret(plain.Reveal(), noon) {
+		if accepts(auth.Client{Secrets: []auth.SecretHash{hash}}, plain.Reveal(), noon) {
 			t.Error("accepted")
 		}
 		return
@@ -130,7 +133,7 @@ func TestAWeakSecretIsRefusedThoughItsHashIsStored(t *testing.T) {
 	for _, weak := range []string{"", "password", auth.SecretPrefix, good.Reveal()[:len(good.Reveal())-6] + "000000", "x" + good.Reveal()[1:]} {
 		hash := sha256.Sum256([]byte(weak))
 		client := auth.Client{Secrets: []auth.SecretHash{{Hash: hash[:]}}}
-		if client.CheckSecret(weak, noon) {
+		if accepts(client, weak, noon) {
 			t.Errorf("%q: accepted", weak)
 		}
 	}
@@ -141,8 +144,13 @@ func TestAnyTextButTheSecretIsRefused(t *testing.T) {
 	client := auth.Client{Secrets: []auth.SecretHash{hash}}
 	rapid.Check(t, func(t *rapid.T) {
 		given := rapid.OneOf(rapid.String(), rapid.StringMatching(`mooring_[0-9A-Za-z]{49}`)).Draw(t, "given")
-		if client.CheckSecret(given, noon) != (given == plain.Reveal()) {
+		if accepts(client, given, noon) != (given == plain.Reveal()) {
 			t.Fatalf("%q", given)
 		}
 	})
+}
+
+func accepts(client auth.Client, given string, at time.Time) bool {
+	_, ok := client.CheckSecret(given, at)
+	return ok
 }

@@ -160,6 +160,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopBackground()
 	group, background := errgroup.WithContext(background)
 	group.Go(func() error { return s.access.Run(background) })
+	group.Go(func() error { return s.access.RunUses(background) })
 	group.Go(func() error { return s.sweep(background) })
 	group.Go(func() error { return s.deliverer.Run(background) })
 	group.Go(func() error { return s.denials.Run(background) })

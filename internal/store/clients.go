@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -12,13 +13,13 @@ import (
 )
 
 const (
-	clientColumns = `account, id, name, disabled, created_at, created_by`
-	secretColumns = `id, hash, created_at, expires_at`
-	grantColumns  = `id, audience, scopes`
+	clientColumns = `account, id, name, disabled, created_at, created_by, description, callbacks, updated_at, deleted_at, deleted_by, last_used_at`
+	secretColumns = `id, hash, created_at, expires_at, last_used_at`
+	grantColumns  = `id, audience, scopes, type, created_at, created_by`
 )
 
 var (
-	clientPlain = reads(`SELECT ` + clientColumns + ` FROM client WHERE id = $1`)
+	clientPlain = reads(`SELECT ` + clientColumns + ` FROM client WHERE id = $1 AND deleted_at IS NULL`)
 
 	clientOfAccount = reads(`SELECT id FROM client WHERE account = $1 LIMIT 1`)
 
@@ -52,13 +53,13 @@ var (
 
 	clientTaken = writes(`SELECT id FROM client WHERE id = $1`)
 
-	clientAdded = writes(`INSERT INTO client (` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6)`)
+	clientAdded = writes(`INSERT INTO client (` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`)
 
 	secretAdded = writes(`INSERT INTO client_secret (account, client, ` + secretColumns + `)
-		VALUES ($1, $2, $3, $4, $5, $6)`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`)
 
 	grantAdded = writes(`INSERT INTO client_grant (account, client, ` + grantColumns + `)
-		VALUES ($1, $2, $3, $4, $5)`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
 )
 
 // CreateClient adds a client with its secrets and grants. All ids are UUIDs.
@@ -101,21 +102,41 @@ func checkClientIDs(c auth.Client) error {
 }
 
 func (t *tx) addClient(ctx context.Context, c auth.Client) error {
-	if _, err := t.change(ctx, clientAdded, c.Account, c.ID, c.Name, c.Disabled, micros(c.CreatedAt), c.CreatedBy); err != nil {
+	callbacks, err := json.Marshal(append([]string{}, c.Callbacks...))
+	if err != nil {
+		return fmt.Errorf("encode the callbacks of a client: %w", err)
+	}
+	if _, err := t.change(ctx, clientAdded, c.Account, c.ID, c.Name, c.Disabled, micros(c.CreatedAt), c.CreatedBy,
+		c.Description, string(callbacks), micros(c.UpdatedAt), micros(c.DeletedAt), c.DeletedBy, micros(c.LastUsedAt)); err != nil {
 		return err
 	}
 	for _, secret := range c.Secrets {
-		if _, err := t.change(ctx, secretAdded, c.Account, c.ID, secret.ID, blob(secret.Hash),
-			micros(secret.CreatedAt), micros(secret.ExpiresAt)); err != nil {
+		if err := t.addSecret(ctx, c, secret); err != nil {
 			return err
 		}
 	}
 	for _, grant := range c.Grants {
-		if _, err := t.change(ctx, grantAdded, c.Account, c.ID, grant.ID, grant.Audience, grant.Scopes.String()); err != nil {
+		if err := t.addGrant(ctx, c, grant); err != nil {
 			return err
 		}
 	}
 	return t.moveEpoch(ctx)
+}
+
+func (t *tx) addSecret(ctx context.Context, c auth.Client, secret auth.SecretHash) error {
+	_, err := t.change(ctx, secretAdded, c.Account, c.ID, secret.ID, blob(secret.Hash),
+		micros(secret.CreatedAt), micros(secret.ExpiresAt), micros(secret.LastUsedAt))
+	return err
+}
+
+func (t *tx) addGrant(ctx context.Context, c auth.Client, grant auth.Grant) error {
+	kind := grant.Type
+	if kind == "" {
+		kind = auth.GrantClientCredentials
+	}
+	_, err := t.change(ctx, grantAdded, c.Account, c.ID, grant.ID, grant.Audience, grant.Scopes.String(),
+		kind, micros(grant.CreatedAt), grant.CreatedBy)
+	return err
 }
 
 // Client finds a client with its secrets, oldest first, its grants, and the
@@ -169,25 +190,41 @@ func (s *Store) HasClient(ctx context.Context, id account.ID) (bool, error) {
 
 func intoClient(found **auth.Client) func(row) error {
 	return func(r row) error {
-		var (
-			c       auth.Client
-			created sql.NullInt64
-		)
-		err := r.Scan(&c.Account, &c.ID, &c.Name, &c.Disabled, &created, &c.CreatedBy)
-		c.CreatedAt = instant(created)
+		c, err := scanClient(r)
 		*found = &c
 		return err
 	}
 }
 
+func scanClient(r row) (auth.Client, error) {
+	var (
+		c                               auth.Client
+		callbacks                       []byte
+		created, updated, deleted, used sql.NullInt64
+	)
+	if err := r.Scan(&c.Account, &c.ID, &c.Name, &c.Disabled, &created, &c.CreatedBy,
+		&c.Description, &callbacks, &updated, &deleted, &c.DeletedBy, &used); err != nil {
+		return c, err
+	}
+	c.CreatedAt, c.UpdatedAt = instant(created), instant(updated)
+	c.DeletedAt, c.LastUsedAt = instant(deleted), instant(used)
+	if err := json.Unmarshal(callbacks, &c.Callbacks); err != nil {
+		return c, fmt.Errorf("decode the callbacks of client %s: %w", c.ID, err)
+	}
+	if len(c.Callbacks) == 0 {
+		c.Callbacks = nil
+	}
+	return c, nil
+}
+
 func intoSecrets(c *auth.Client) func(row) error {
 	return func(r row) error {
 		var (
-			secret           auth.SecretHash
-			created, expires sql.NullInt64
+			secret                 auth.SecretHash
+			created, expires, used sql.NullInt64
 		)
-		err := r.Scan(&secret.ID, &secret.Hash, &created, &expires)
-		secret.CreatedAt, secret.ExpiresAt = instant(created), instant(expires)
+		err := r.Scan(&secret.ID, &secret.Hash, &created, &expires, &used)
+		secret.CreatedAt, secret.ExpiresAt, secret.LastUsedAt = instant(created), instant(expires), instant(used)
 		c.Secrets = append(c.Secrets, secret)
 		return err
 	}
@@ -195,13 +232,21 @@ func intoSecrets(c *auth.Client) func(row) error {
 
 func intoGrants(c *auth.Client) func(row) error {
 	return func(r row) error {
-		var (
-			grant  auth.Grant
-			scopes string
-		)
-		err := r.Scan(&grant.ID, &grant.Audience, &scopes)
-		grant.Scopes = auth.ParseScopes(scopes)
+		grant, err := scanGrant(r)
 		c.Grants = append(c.Grants, grant)
 		return err
 	}
+}
+
+// scanGrant reads the columns of grantColumns; before is what stands before
+// them.
+func scanGrant(r row, before ...any) (auth.Grant, error) {
+	var (
+		grant   auth.Grant
+		scopes  string
+		created sql.NullInt64
+	)
+	err := r.Scan(append(before, &grant.ID, &grant.Audience, &scopes, &grant.Type, &created, &grant.CreatedBy)...)
+	grant.Scopes, grant.CreatedAt = auth.ParseScopes(scopes), instant(created)
+	return grant, err
 }

@@ -278,7 +278,10 @@ func testClient(t *testing.T, d door) {
 			{ID: newID(), Hash: []byte{0, 255}, CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)},
 			{ID: newID(), Hash: []byte{7}, CreatedAt: noon.Add(time.Minute)},
 		},
-		Grants: []auth.Grant{{ID: newID(), Audience: partnerID, Scopes: auth.Scopes{"a", "b"}}},
+		Grants: []auth.Grant{{
+			ID: newID(), Audience: partnerID, Scopes: auth.Scopes{"a", "b"}, Type: auth.GrantAny, CreatedAt: noon, CreatedBy: "test",
+		}},
+		Description: "runs at night", Callbacks: []string{"https://a.example/b"}, UpdatedAt: noon.Add(time.Hour), LastUsedAt: noon.Add(time.Minute),
 	}
 	if err := s.CreateClient(context.Background(), want); err != nil {
 		t.Fatal(err)
