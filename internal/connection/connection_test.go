@@ -81,6 +81,7 @@ func TestAFirstSignupIsPendingAndRecordsOneEvent(t *testing.T) {
 	want := &connection.Connection{
 		Account: "T11223351", Provider: "cases", Schema: 3, Status: connection.Pending,
 		CreatedAt: start, CreatedBy: "client", UpdatedAt: start, LastSeq: 1, LastEventAt: start, LastSignup: 1, History: 30,
+		Stand:  connection.Stand{Event: "signup_received", Since: start},
 		Events: []connection.Event{{Seq: 1, ID: "id-1", Status: connection.Pending, Name: "signup_received", CreatedAt: start, CreatedBy: "client", Signup: 1}},
 		Signups: []connection.Signup{{
 			Seq: 1, ID: c.Signups[0].ID, Token: "token-2", Data: []byte(`{"case_id":"a"}`), Schema: 3,

@@ -3,6 +3,7 @@ package connection
 import (
 	"time"
 
+	"mooring/internal/fault"
 	"mooring/internal/provider"
 )
 
@@ -58,4 +59,40 @@ func (c *Connection) standAt(e Event, p *provider.Provider) {
 	if !c.Open() {
 		c.Stand.Assignee = ""
 	}
+}
+
+// MaxSnooze is how far ahead a connection may be put off.
+const MaxSnooze = 366 * 24 * time.Hour
+
+// Assign says who looks after a connection from now on; "" for nobody.
+func (c *Connection) Assign(who string) error {
+	if err := c.mustWait(); err != nil {
+		return err
+	}
+	c.Stand.Assignee = who
+	return nil
+}
+
+// Snooze puts a connection off until a time of the account's own; the zero time
+// ends that. What happens to the connection ends it too.
+func (c *Connection) Snooze(until, now time.Time) error {
+	if err := c.mustWait(); err != nil {
+		return err
+	}
+	if !until.IsZero() && (!until.After(now) || until.After(now.Add(MaxSnooze))) {
+		return fault.Refused(fault.Problem{
+			In: "body", Name: "until", Path: "#/until", Code: "OUT_OF_RANGE",
+			Message: "until must lie ahead, by the account's own time, and not more than 366 days",
+		})
+	}
+	c.Stand.SnoozedUntil = until
+	return nil
+}
+
+// mustWait refuses what makes no sense for a connection that is settled.
+func (c *Connection) mustWait() error {
+	if c.Open() {
+		return nil
+	}
+	return fault.New(fault.Conflict, fault.CodeConflict, "the connection is settled: nobody has to act")
 }

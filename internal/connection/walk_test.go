@@ -15,13 +15,14 @@ import (
 // a connection and compares it with the plainest model: a list of statuses.
 func TestALifeOfAConnection(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := rapid.SampledFrom([]*provider.Provider{many, single, anyOf}).Draw(t, "provider")
+		p := *rapid.SampledFrom([]*provider.Provider{many, single, anyOf}).Draw(t, "provider")
+		p.Events = walked
 		d := &desk{now: start}
-		c, err := connection.Apply(nil, merchant, p, application(p, `{"case_id":"0"}`), d.act())
+		c, err := connection.Apply(nil, merchant, &p, application(&p, `{"case_id":"0"}`), d.act())
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &walk{provider: p, desk: d, c: c, status: connection.Pending, cases: map[string]bool{"0": true}, stands: []connection.Status{connection.Pending}}
+		w := &walk{provider: &p, desk: d, c: c, status: connection.Pending, cases: map[string]bool{"0": true}, stands: []connection.Status{connection.Pending}}
 		t.Repeat(map[string]func(*rapid.T){
 			"event":   w.event,
 			"signup":  w.signup,
@@ -29,6 +30,9 @@ func TestALifeOfAConnection(t *testing.T) {
 			"report":  w.report,
 			"hear":    w.hear,
 			"erase":   w.erase,
+			"remind":  w.remind,
+			"look":    w.look,
+			"forget":  w.forget,
 			"":        w.check,
 		})
 	})
@@ -62,7 +66,11 @@ func (w *walk) act(t *rapid.T) connection.Act {
 }
 
 func (w *walk) event(t *rapid.T) {
-	in := connection.NewEvent{Name: "e", Status: rapid.SampledFrom(connection.Statuses).Draw(t, "status")}
+	in := connection.NewEvent{
+		Name:   rapid.SampledFrom([]string{"e", "called", "documents", connection.SignupReceived}).Draw(t, "name"),
+		Code:   rapid.SampledFrom([]string{"", "", "manual_review", "documents_required", "rejected_by_provider"}).Draw(t, "code"),
+		Status: rapid.SampledFrom(connection.Statuses).Draw(t, "status"),
+	}
 	if rapid.Bool().Draw(t, "says when") {
 		in.OccurredAt = start.Add(time.Duration(rapid.IntRange(-50, 50).Draw(t, "minutes")) * time.Minute)
 	}
@@ -149,7 +157,7 @@ func (w *walk) hear(t *rapid.T) {
 		w.mark = w.desk.now
 	}
 	w.stands[n], w.status = m.Event.Status, m.Event.Status
-	if w.provider == anyOf && slices.Contains(w.stands, connection.Enabled) {
+	if w.provider.Signup.Rule == provider.AnyEnabled && slices.Contains(w.stands, connection.Enabled) {
 		w.status = connection.Enabled
 	}
 }
@@ -162,11 +170,59 @@ func (w *walk) erase(t *rapid.T) {
 	}
 }
 
+// walked is what the files of the walk know of events.
+var walked = map[string]provider.Known{
+	connection.SignupReceived: {Turn: "merchant", Wait: 48 * time.Hour, Reason: "signature_required"},
+	"called":                  {Turn: "provider", Wait: time.Hour},
+	"documents":               {Reason: "documents_required"},
+	"heard":                   {Turn: "operator"},
+}
+
+// remind notes something, whatever the status.
+func (w *walk) remind(t *rapid.T) {
+	in := connection.NewEvent{Name: connection.CredentialExpiring, Status: w.c.Status, Code: "manual_review"}
+	if _, err := connection.Append(w.c, nil, in, w.act(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// look lets somebody look after the connection, or put it off.
+func (w *walk) look(t *rapid.T) {
+	now := w.desk.now
+	if err := w.c.Assign("anna"); (err == nil) != w.c.Open() {
+		t.Fatalf("assigned while %s and %q must act: %v", w.c.Status, w.c.Stand.Turn, err)
+	}
+	if err := w.c.Snooze(now.Add(time.Hour), now); (err == nil) != w.c.Open() {
+		t.Fatalf("snoozed while %s and %q must act: %v", w.c.Status, w.c.Stand.Turn, err)
+	}
+}
+
+// forget makes the connection one that was written before there were stands.
+func (w *walk) forget(t *rapid.T) {
+	w.c.Stand = connection.Stand{}
+	if !w.c.Place(w.provider) || w.c.Place(w.provider) {
+		t.Fatal("a connection is placed when it stands nowhere, and once")
+	}
+}
+
+// stand is where the connection must stand: where the history says.
+func (w *walk) stand() connection.Stand {
+	turn := connection.TurnOf(w.c, w.provider, time.Time{}) // when no link has ended
+	stand := connection.Stand{Event: turn.Event, Since: turn.Since, Turn: turn.Who, Due: turn.Due, Code: turn.Code}
+	if w.c.Open() {
+		stand.Assignee, stand.SnoozedUntil = w.c.Stand.Assignee, w.c.Stand.SnoozedUntil
+	}
+	return stand
+}
+
 // check is what must hold after every step.
 func (w *walk) check(t *rapid.T) {
 	c := w.c
 	if c.Status != w.status {
 		t.Fatalf("status %s, the model says %s", c.Status, w.status)
+	}
+	if c.Stand != w.stand() {
+		t.Fatalf("it stands at %+v, the history says %+v", c.Stand, w.stand())
 	}
 	if len(c.Events) < len(w.history) || !slices.EqualFunc(w.history, c.Events[:len(w.history)], sameEvent) {
 		t.Fatal("the history was rewritten")

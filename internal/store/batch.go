@@ -27,7 +27,13 @@ func (b *batch) write(ctx context.Context, t *tx) error {
 		b.outcomes[i].answer, b.outcomes[i].err = g.decide(j)
 	}
 	b.erased = len(g.effects.erased) > 0
-	return g.write(ctx, t)
+	if err := g.keepOwners(ctx, t); err != nil {
+		return err
+	}
+	if err := g.write(ctx, t); err != nil {
+		return err
+	}
+	return b.store.tally(ctx, t, g.tally())
 }
 
 // answer tells every caller its outcome, each on its own channel.
@@ -169,6 +175,15 @@ func (g *ground) write(ctx context.Context, t *tx) error {
 		}
 	}
 	return g.effects.write(ctx, t, touched)
+}
+
+// tally is what the batch changes in how many connections stand how.
+func (g *ground) tally() tally {
+	all := tally{}
+	for _, l := range g.changed() {
+		all.move(ownerOf(g.accounts[l.account]), l.stored, l.head)
+	}
+	return all
 }
 
 // changed lists the connections that decisions touched, in the order in which

@@ -120,7 +120,7 @@ func (s *Store) head(ctx context.Context, caller auth.Caller, id account.ID, pro
 // its world.
 func made(c *connection.Connection, acc account.Account) []any {
 	values := append([]any{string(c.Account), c.Provider, micros(c.CreatedAt), c.CreatedBy}, history(c)...)
-	return append(values, string(ownerOf(acc)), string(c.Account[:1]))
+	return append(values, string(ownerOf(acc)), worldOf(c.Account))
 }
 
 // ownerOf is in whose lists the connections of an account are: the owner's, or

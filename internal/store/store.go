@@ -43,6 +43,7 @@ type Store struct {
 	gate       sync.RWMutex // held for reading while a change is queued, for writing to close the queues
 	closed     bool
 	committers []*committer
+	folding    folding
 	running    sync.WaitGroup
 	stopChores context.CancelFunc
 
@@ -73,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
-	s := &Store{now: cfg.Now, log: cfg.Log}
+	s := &Store{now: cfg.Now, log: cfg.Log, folding: folding{rows: map[group]int64{}}}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -127,6 +128,7 @@ func (s *Store) start(tune tuning) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopChores = cancel
 	s.running.Go(func() { s.engine.chores(ctx, s) })
+	s.running.Go(func() { s.foldTallies(ctx) })
 }
 
 // Close finishes the writes that were accepted, refuses new ones, and leaves

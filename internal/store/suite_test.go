@@ -84,6 +84,8 @@ func suite(t *testing.T, d door) {
 		"drift shows itself to those it concerns":                  testDrifting,
 		"certificates in force that end are listed":                testExpiring,
 		"a recipient is registered once and ended once":            testRecipients,
+		"the tally is what counting would say":                     testTally,
+		"counters are folded by two nodes at once":                 testFoldStorm,
 		"every wrapped key is wrapped again":                       testRewrap,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, d) })

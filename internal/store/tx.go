@@ -269,6 +269,9 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 	}
 	if err := fn(ctx, t); err != nil {
 		defer t.Rollback()
+		if errors.Is(err, errMoved) {
+			return conflict, err
+		}
 		return s.judge(s.engine.trouble(err), err)
 	}
 	if err := t.Commit(); err != nil {
