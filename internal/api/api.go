@@ -18,6 +18,7 @@ import (
 
 	"mooring/internal/access"
 	"mooring/internal/account"
+	"mooring/internal/cdd"
 	"mooring/internal/connection"
 	"mooring/internal/deliver"
 	"mooring/internal/gate"
@@ -46,6 +47,8 @@ type Deps struct {
 	Ready     func(context.Context) error    // nil when requests may be sent here
 	Metrics   func() ([]byte, string, error) // the text and its media type
 	Log       *slog.Logger
+
+	CaseRegistry cdd.Registry // what signups that name a case ask of it
 
 	UnknownReferences interface{ Inc() } // counts callbacks about signups that are not there
 }
@@ -79,6 +82,9 @@ func Operations(d Deps) map[string]gate.Function {
 		"operator_recipient_delete":                gate.Handle(o.endRecipient),
 		"operator_signup_erase_post":               gate.Handle(o.eraseSignup),
 		"account_audit_get":                        gate.Handle(o.listAudit),
+		"aid_management_settings_cdd_cases_get":    gate.Handle(o.listCases),
+		"aid_management_settings_cdd_cases_post":   gate.Handle(o.openCase),
+		"operator_case_events_post":                gate.Handle(o.moveCase),
 		"account_clock_get":                        gate.Handle(o.clock),
 		"account_clock_post":                       gate.Handle(o.moveClock),
 		"account_connection_simulate_post":         gate.Handle(o.simulate),

@@ -165,15 +165,24 @@ func limitOf(call *gate.Call) int {
 
 // change hands a write to the store with what the call says of itself.
 func (o operations) change(ctx context.Context, call *gate.Call, c store.Change) (gate.Reply, error) {
-	c.Caller = call.Caller
 	record := o.recordOf(call)
-	c.Audit = &record
-	if call.IdempotencyKey != "" {
-		c.Key = &store.Idempotency{
-			Operation: call.Operation.ID, Path: call.Target, Key: call.IdempotencyKey, Fingerprint: call.Fingerprint,
-		}
-	}
+	c.Caller, c.Key, c.Audit = call.Caller, keyOf(call), &record
 	answer, err := o.Store.Change(ctx, c)
+	return replyWith(call, answer, err)
+}
+
+// keyOf is the Idempotency-Key of a call; nil when it has none.
+func keyOf(call *gate.Call) *store.Idempotency {
+	if call.IdempotencyKey == "" {
+		return nil
+	}
+	return &store.Idempotency{
+		Operation: call.Operation.ID, Path: call.Target, Key: call.IdempotencyKey, Fingerprint: call.Fingerprint,
+	}
+}
+
+// replyWith answers a call with what the store answered to its write.
+func replyWith(call *gate.Call, answer store.Answer, err error) (gate.Reply, error) {
 	if err != nil {
 		return gate.Reply{}, err
 	}

@@ -56,8 +56,16 @@ func (o operations) apply(ctx context.Context, call *gate.Call, in jsontext.Valu
 	if err != nil {
 		return gate.Reply{}, err
 	}
+	admit, err := o.admission(ctx, call, p, data)
+	if err != nil {
+		return gate.Reply{}, err
+	}
 	return o.sign(ctx, call, p, application.ID, sealed, func(f store.Found, act connection.Act) (*connection.Connection, error) {
-		return connection.Apply(f.Connection, f.Account, p, application, act)
+		c, err := connection.Apply(f.Connection, f.Account, p, application, act)
+		if err == nil && c.Find(application.ID) != nil {
+			err = admit()
+		}
+		return c, err
 	})
 }
 

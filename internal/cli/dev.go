@@ -14,6 +14,7 @@ import (
 	"mooring/internal/account"
 	"mooring/internal/api"
 	"mooring/internal/auth"
+	"mooring/internal/cdd"
 	"mooring/internal/provider"
 	"mooring/internal/seed"
 	"mooring/internal/server"
@@ -29,6 +30,7 @@ type devCommand struct {
 	Database         string         `placeholder:"URL" help:"Keep the data in this PostgreSQL database instead; its key in DIR.key, so that --data is needed too."`
 	ReadyFile        string         `placeholder:"FILE" help:"Write addresses, ids and secrets as one JSON object to this file once requests are answered."`
 	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens."`
+	CaseRegistry     cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
 	LoginFailures    int            `default:"100000" help:"Failed logins a minute for one client at one address before it must wait; generous, since test suites fail on purpose."`
 }
 
@@ -73,7 +75,7 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 	log := c.logger(stdio.Err)
 	s, err := server.New(ctx, server.Config{
 		Listen: c.Listen, PublicURL: c.PublicURL, PlainHTTP: true, DataDir: dir, Database: c.Database, KeyFile: keyFile, Worlds: server.BothWorlds,
-		DocumentedHost: true, Algorithm: c.SigningAlgorithm, LoginFailures: c.LoginFailures,
+		DocumentedHost: true, Algorithm: c.SigningAlgorithm, LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry,
 		Providers: c.Providers, Reload: reload, Log: log,
 	})
 	if err != nil {

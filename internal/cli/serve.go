@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"mooring/internal/auth"
+	"mooring/internal/cdd"
 	"mooring/internal/server"
 )
 
@@ -67,6 +68,7 @@ type serveCommand struct {
 	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens. RS256 is what clients of the public API know; EdDSA signs about 30 times faster."`
 	DocumentedHost   bool           `name:"accept-documented-host" help:"Also accept token audiences that name the host of the public API."`
 	LoginFailures    int            `default:"30" help:"Failed logins a minute for one client at one address before it must wait; at ten times as many, all clients of the address must."`
+	CaseRegistry     cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
 	gatewayFlags
 	DrainDelay time.Duration `default:"1s" help:"How long to answer, not ready, after being told to stop; at most 5s."`
 }
@@ -126,7 +128,7 @@ func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
 		Listen: c.Listen, PublicURL: c.PublicURL, DataDir: c.Data, Database: c.Database, MustExist: true, KeyFile: keyFile,
 		Providers: c.Providers, Reload: reload,
 		Worlds: c.World, DocumentedHost: c.DocumentedHost, Algorithm: c.SigningAlgorithm,
-		LoginFailures: c.LoginFailures, DrainDelay: c.DrainDelay,
+		LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry, DrainDelay: c.DrainDelay,
 		Gateways: c.Gateway, GatewaySecretFile: c.GatewaySecretFile, OutboundAllow: c.OutboundAllow, Log: log,
 	})
 	if err != nil {

@@ -55,6 +55,8 @@ const (
 	CodeSignupSettled     = "SIGNUP_SETTLED"
 	CodeRangeExhausted    = "RANGE_EXHAUSTED"
 	CodeAccountsRemain    = "ACCOUNTS_REMAIN"
+	CodeCaseUnknown       = "CASE_UNKNOWN"
+	CodeCaseNotActive     = "CASE_NOT_ACTIVE"
 )
 
 // Problem is one thing wrong with a request: where it stands and why it was

@@ -14,6 +14,7 @@ import (
 
 	"mooring/internal/account"
 	"mooring/internal/auth"
+	"mooring/internal/cdd"
 )
 
 // Worlds says which accounts a process serves.
@@ -71,6 +72,9 @@ type Config struct {
 	// one client before that client must wait there; at ten times as many all
 	// clients of the address must. At least 1.
 	LoginFailures int
+	// CaseRegistry is what signups that name a case ask of it: nothing (default),
+	// that the account has it, or that it was approved, too.
+	CaseRegistry cdd.Registry
 	// Gateways are the URLs of the gateways of production accounts' providers, by
 	// provider. Signups for a provider without one wait for a person.
 	Gateways map[string]string
