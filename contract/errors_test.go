@@ -45,7 +45,7 @@ var answerCodes = []answerCode{
 	{fault.CodeRangeExhausted, "Every id that a new account could get is given; the platform has to add a range.", raised(fault.Conflict, fault.CodeRangeExhausted)},
 	{fault.CodeCaseUnknown, "The account has no case with the signup's `case_id`. Only where the case registry is switched on.", raised(fault.Invalid, fault.CodeCaseUnknown)},
 	{fault.CodeCaseNotActive, "The case of the signup's `case_id` is not `ACTIVE`. Only where the case registry asks for that.", raised(fault.Invalid, fault.CodeCaseNotActive)},
-	{fault.CodeLimitReached, "The connection holds as many events or signups as it can.", raised(fault.Invalid, fault.CodeLimitReached)},
+	{fault.CodeLimitReached, "The connection, the account or the case holds as much as it can; the message names the limit.", raised(fault.Invalid, fault.CodeLimitReached)},
 	{"", "The access token, or the client's secret, is missing or not accepted. This answer has no code.", refusal{path: eventPath, body: `{}`, stranger: true}},
 	{fault.CodeForbidden, "The token is good but lacks the scope, or is for another account, another world or another kind of account.", raised(fault.Forbidden, fault.CodeForbidden)},
 	{"NOT_FOUND", "There is no operation at this path.", refusal{path: "/nothing"}},

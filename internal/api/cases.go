@@ -41,8 +41,10 @@ type shownCase struct {
 	CreatedAt string         `json:"created_at"`
 	CreatedBy string         `json:"created_by"`
 	UpdatedAt string         `json:"updated_at"`
+	For       jsontext.Value `json:"case_for,omitzero"`
+	Products  jsontext.Value `json:"products,omitzero"`
+	Request   jsontext.Value `json:"case_request,omitzero"`
 	Events    []caseEvent    `json:"events"`
-	Request   jsontext.Value `json:",inline"`
 }
 
 type caseEvent struct {
@@ -187,10 +189,13 @@ func answerCase(c cdd.Case) (store.Answer, error) {
 
 // showCase is how a case looks, with the contracts of its events or without.
 func showCase(c cdd.Case, contracts bool) (shownCase, error) {
-	shown := shownCase{
-		ID: c.ID, Account: c.Account, CreatedAt: onWire(c.CreatedAt), CreatedBy: c.CreatedBy, UpdatedAt: onWire(c.UpdatedAt),
-		Request: c.Request, Events: make([]caseEvent, len(c.Events)),
+	var shown shownCase
+	if err := json.Unmarshal(c.Request, &shown); err != nil {
+		return shown, err
 	}
+	shown.Events = make([]caseEvent, len(c.Events))
+	shown.ID, shown.Account = c.ID, c.Account
+	shown.CreatedAt, shown.CreatedBy, shown.UpdatedAt = onWire(c.CreatedAt), c.CreatedBy, onWire(c.UpdatedAt)
 	for i, e := range c.Events {
 		shown.Events[i] = caseEvent{
 			ID: e.ID, RequestID: e.RequestID, Event: e.Name, CreatedAt: onWire(e.At), Status: e.Status, Error: e.Error, Case: e.Detail,
