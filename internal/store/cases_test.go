@@ -61,7 +61,7 @@ func testCases(t *testing.T, d door) {
 	wantMissing(t, "the cases of another", err)
 	_, err = s.Case(ctx, other, merchantID, made.ID)
 	wantMissing(t, "the case of another's merchant", err)
-	remembered, err := s.AuditOf(ctx, merchantID, "", 10)
+	remembered, err := s.AuditOf(ctx, merchant, merchantID, AuditQuery{Account: merchantID, Limit: 10})
 	if err != nil || len(remembered) != 1 || remembered[0].Action != "case.open" {
 		t.Errorf("remembered is %v, %v", remembered, err)
 	}
