@@ -174,6 +174,9 @@ func (g *ground) write(ctx context.Context, t *tx) error {
 			return err
 		}
 	}
+	if err := g.label(ctx, t, touched); err != nil {
+		return err
+	}
 	return g.effects.write(ctx, t, touched)
 }
 

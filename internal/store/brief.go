@@ -54,17 +54,6 @@ const (
 		ON e.account = c.account AND e.provider = c.provider AND e.seq > c.last_seq - ` + briefly
 )
 
-// ConnectionsOf reads the connections of an account that was found for the
-// caller, by provider, each with the newest of its signups and events.
-func (s *Store) ConnectionsOf(ctx context.Context, id account.ID) (all []*connection.Connection, err error) {
-	err = s.snapshot(ctx, func(t *tx) error {
-		of, err := t.connections(ctx, id)
-		all = of[id]
-		return err
-	})
-	return all, err
-}
-
 // connections loads the connections of accounts, by provider, each with the
 // newest of its signups and events.
 func (t *tx) connections(ctx context.Context, ids ...account.ID) (map[account.ID][]*connection.Connection, error) {
