@@ -72,6 +72,7 @@ var problemCodes = map[string]string{
 	"CASE_VARIANT":                     "The member differs from a declared one only in the case of its letters.",
 	"CREDENTIALS_TWICE":                "The client's credentials stand in the body beside those in the `Authorization` header.",
 	"DEPTH":                            "The body is nested too deeply.",
+	"DUPLICATE":                        "The value stands there already, where each may stand once.",
 	"DUPLICATE_MEMBER":                 "The member stands in its object, or the parameter in its form, more than once.",
 	"DUPLICATE_PARAMETER":              "The parameter is given more than once.",
 	"ENUM_MISMATCH":                    "The value is not one of those that are allowed; `params` lists them.",
@@ -104,10 +105,14 @@ var problemCodes = map[string]string{
 	"OBJECT_PROPERTIES_MINIMUM":        "The object has too few members.",
 	"ONE_OF_MISSING":                   "The value has none of the forms that are allowed.",
 	"ONE_OF_MULTIPLE":                  "The value has more than one of the forms that exclude each other.",
-	"OUT_OF_RANGE":                     "The time lies too far in the future.",
+	"OUT_OF_RANGE":                     "The time lies in the future, or before one that it comes after; or the number names nothing.",
 	"PATTERN":                          "The text does not match the pattern in `params`.",
 	"REQUIRED":                         "The parameter, or the whole body, is required and missing.",
 	"UNSUPPORTED_GRANT_TYPE":           "The grant is another one than `client_credentials`.",
+	"NOT_ALLOWED":                      "The value is not one for what it stands at; the message says why.",
+	"OTHER_WORLD":                      "Production and test accounts never mix.",
+	"UNKNOWN_CONNECTION":               "No provider that this server knows has this name.",
+	"UNKNOWN_OWNER":                    "The owner is no account that is here. Owners are imported before what they own.",
 	"UNKNOWN_RECIPIENT":                "The platform has no recipient of this name, or it has ended.",
 	"KEY_MISMATCH":                     "The private key is not that of the certificate beside it.",
 	"SECRET_NOT_ALLOWED":               "Metadata holds a member that the provider's file seals elsewhere, or a private key. Metadata is shown, so leave it out.",
@@ -227,7 +232,7 @@ func TestEveryCodeInTheSourceIsExplained(t *testing.T) {
 // functions that make problems.
 func codesInSource(t *testing.T) []string {
 	t.Helper()
-	makers := []string{"bodyProblem", "parameterProblem", "emit", "limit", "add", "stop", "New"}
+	makers := []string{"bodyProblem", "parameterProblem", "emit", "limit", "add", "stop", "New", "refuse", "problem"}
 	found := map[string]bool{}
 	take := func(e ast.Expr) {
 		literal, ok := e.(*ast.BasicLit)

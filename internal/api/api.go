@@ -80,6 +80,7 @@ func Operations(d Deps) map[string]gate.Function {
 		"operator_recipients_post":                 gate.Handle(o.addRecipient),
 		"operator_recipients_get":                  gate.Handle(o.listRecipients),
 		"operator_recipient_delete":                gate.Handle(o.endRecipient),
+		"operator_import_post":                     o.importAccounts,
 		"operator_signup_erase_post":               gate.Handle(o.eraseSignup),
 		"account_audit_get":                        gate.Handle(o.listAudit),
 		"aid_management_settings_cdd_cases_get":    gate.Handle(o.listCases),

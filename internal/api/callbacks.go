@@ -48,11 +48,12 @@ var taken = gate.Reply{Body: []byte(`{}`)}
 // hear keeps a call about a signup and judges it. What became of it is said in
 // the header of the answer, or by the fault.
 func (o operations) hear(ctx context.Context, call *gate.Call, p *provider.Provider) error {
-	at, reference := place(call, p), call.Path("callback_reference")
-	if err := o.known(ctx, call.Caller, at, reference); err != nil {
+	at := place(call, p)
+	signup, err := o.known(ctx, call.Caller, at, call.Path("callback_reference"))
+	if err != nil {
 		return err
 	}
-	received, err := o.keepCall(ctx, call, at, reference)
+	received, err := o.keepCall(ctx, call, at, signup)
 	if err != nil {
 		return err
 	}
@@ -63,34 +64,42 @@ func (o operations) hear(ctx context.Context, call *gate.Call, p *provider.Provi
 	return err
 }
 
-// known says whether a reference names a signup of the connection that the
-// caller may speak of. Whatever the cause, the refusal is the same, and nothing
-// but a number is kept of it.
-func (o operations) known(ctx context.Context, caller auth.Caller, at store.Place, reference string) error {
-	bound := caller.Callback
-	mine := bound == nil || bound.Provider == at.Provider && bound.Reference == reference && caller.Account == at.Account
-	id, err := uuid.Parse(reference)
-	there := mine && err == nil && id.String() == reference
-	if there {
-		if there, err = o.Store.SignupExists(ctx, at, reference); err != nil {
-			return err
+// known finds the signup that a reference names: its id, or the name that
+// another system gave it before it was imported. Whatever the cause that the
+// caller may not speak of one, the refusal is the same, and nothing but a number
+// is kept of it.
+func (o operations) known(ctx context.Context, caller auth.Caller, at store.Place, reference string) (signup string, err error) {
+	if id, malformed := uuid.Parse(reference); malformed == nil && id.String() == reference {
+		there, err := o.Store.SignupExists(ctx, at, reference)
+		if err != nil {
+			return "", err
+		}
+		if there {
+			signup = reference
 		}
 	}
-	if !there {
-		o.UnknownReferences.Inc()
-		return fault.Missing()
+	if signup == "" {
+		if signup, err = o.Store.SignupByReference(ctx, at, reference); err != nil {
+			return "", err
+		}
 	}
-	return nil
+	bound := caller.Callback
+	mine := bound == nil || bound.Provider == at.Provider && bound.Reference == signup && caller.Account == at.Account
+	if !mine || signup == "" {
+		o.UnknownReferences.Inc()
+		return "", fault.Missing()
+	}
+	return signup, nil
 }
 
 // keepCall writes the call into the inbox, its body sealed.
-func (o operations) keepCall(ctx context.Context, call *gate.Call, at store.Place, reference string) (store.Received, error) {
+func (o operations) keepCall(ctx context.Context, call *gate.Call, at store.Place, signup string) (store.Received, error) {
 	header, err := keptHeader(call)
 	if err != nil {
 		return store.Received{}, err
 	}
 	r := store.Received{
-		Account: at.Account, Provider: at.Provider, ID: NewID(), Signup: reference,
+		Account: at.Account, Provider: at.Provider, ID: NewID(), Signup: signup,
 		Operation: call.Operation.ID, By: call.Caller.Client, Remote: remote(call.Remote), Header: header,
 		ReceivedAt: o.Now(), Digest: o.digest(call.Operation.ID, call.Body),
 	}
