@@ -101,7 +101,7 @@ func importDeed(call *gate.Call) store.Deed {
 // imported is what is remembered of each account that is taken in.
 func (o operations) imported(call *gate.Call) func(store.Import) store.AuditRecord {
 	return func(i store.Import) store.AuditRecord {
-		record := o.audited(call, i.Account, "account.import", string(i.ID), auditDone, "")
+		record := o.audited(call, i.Account, "account.import", string(i.ID), store.AuditDone, "")
 		record.Detail = fmt.Appendf(nil, `{"connections":%d}`, len(i.Connections))
 		return record
 	}
