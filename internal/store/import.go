@@ -142,12 +142,12 @@ func (s *Store) Import(ctx context.Context, d Deed, rows []Import) error {
 		if err := t.stillSo(ctx, rows); err != nil {
 			return Answer{}, err
 		}
-		return Answer{}, t.bring(ctx, rows)
+		return Answer{}, s.bring(ctx, t, rows)
 	})
 	return err
 }
 
-var errMoved = conflicting("what was to be imported has come into being, or has changed its owner, in the meantime")
+var errNotSo = conflicting("what was to be imported has come into being, or has changed its owner, in the meantime")
 
 // stillSo locks the accounts that rows are about and checks what they expect.
 func (t *tx) stillSo(ctx context.Context, rows []Import) error {
@@ -175,23 +175,24 @@ func (t *tx) stillSo(ctx context.Context, rows []Import) error {
 	for id, r := range wanted {
 		is, found := there[id]
 		if r.New == found || found && (is.Deleted() || is.Owner != r.Owner) {
-			return errMoved
+			return errNotSo
 		}
 		if _, new := wanted[r.Owner]; !r.New || new {
 			continue
 		}
 		if owner, ok := there[r.Owner]; !ok || owner.Deleted() {
-			return errMoved
+			return errNotSo
 		}
 	}
-	return t.loadMany(ctx, connectionsOfBatch, places.sorted(), func(row) error { return errMoved })
+	return t.loadMany(ctx, connectionsOfBatch, places.sorted(), func(row) error { return errNotSo })
 }
 
 // bring writes rows: owners before what they own.
-func (t *tx) bring(ctx context.Context, rows []Import) error {
+func (s *Store) bring(ctx context.Context, t *tx, rows []Import) error {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b Import) int { return rank(a.Kind) - rank(b.Kind) })
 	var e effects
+	counted := tally{}
 	var connections, signups, events, references [][]any
 	for _, r := range rows {
 		if r.New {
@@ -202,11 +203,12 @@ func (t *tx) bring(ctx context.Context, rows []Import) error {
 		for _, c := range r.Connections {
 			p := place{r.ID, c.Connection.Provider}
 			connections = append(connections, made(c.Connection, r.Account))
-			for _, s := range c.Connection.Signups {
-				signups = append(signups, signupValues(p, s))
+			counted.move(ownerOf(r.Account), nil, c.Connection)
+			for _, signup := range c.Connection.Signups {
+				signups = append(signups, signupValues(p, signup))
 			}
-			for _, one := range c.Connection.Events {
-				events = append(events, eventValues(p, one))
+			for _, event := range c.Connection.Events {
+				events = append(events, eventValues(p, event))
 			}
 			for _, reference := range slices.Sorted(maps.Keys(c.References)) {
 				references = append(references, []any{string(p.account), p.provider, reference, c.References[reference]})
@@ -227,6 +229,9 @@ func (t *tx) bring(ctx context.Context, rows []Import) error {
 			return err
 		}
 	}
+	if err := s.tally(ctx, t, counted); err != nil {
+		return err
+	}
 	return e.write(ctx, t, nil)
 }
 
@@ -236,4 +241,4 @@ func rank(k account.Kind) int {
 }
 
 // Moved says whether an import found something else than it was made for.
-func Moved(err error) bool { return fault.From(err) == errMoved }
+func Moved(err error) bool { return fault.From(err) == errNotSo }
