@@ -76,11 +76,13 @@ func TestEveryOperationListsTheStatusesThatFollowFromItsDescription(t *testing.T
 // keyless are writes that take no Idempotency-Key, beside those with raw
 // bodies, which are told apart by what they say.
 var keyless = map[string]string{
-	"operator_callback_token_post":  "its answer is a secret, which is not kept",
-	"operator_connection_sync_post": "made again it is the same question",
-	"operator_batch_post":           "it changes nothing",
-	"operator_batch_answers_post":   "read again a file changes nothing",
-	"operator_callback_replay_post": "made again it judges again, and changes nothing that was applied",
+	"operator_callback_token_post":        "its answer is a secret, which is not kept",
+	"aid_auths_oauth_exchange_token_post": "its answer is a secret, which is not kept",
+	"aid_auths_oauth_revoke_post":         "made again it changes nothing, and a token is a secret, which is not kept",
+	"operator_connection_sync_post":       "made again it is the same question",
+	"operator_batch_post":                 "it changes nothing",
+	"operator_batch_answers_post":         "read again a file changes nothing",
+	"operator_callback_replay_post":       "made again it judges again, and changes nothing that was applied",
 }
 
 func TestEveryWriteTakesAnIdempotencyKeyAndAPreference(t *testing.T) {

@@ -90,6 +90,8 @@ func Operations(d Deps) map[string]gate.Function {
 		"account_clock_post":                       gate.Handle(o.moveClock),
 		"account_connection_simulate_post":         gate.Handle(o.simulate),
 		"aid_auths_oauth_token_post":               gate.Handle(o.token),
+		"aid_auths_oauth_exchange_token_post":      gate.Handle(o.exchangeToken),
+		"aid_auths_oauth_revoke_post":              gate.Handle(o.revokeToken),
 		"oauth_token_post":                         gate.Handle(o.token),
 		"aid_auths_keys_get":                       gate.Handle(o.accountKeys),
 		"oauth_keys_get":                           gate.Handle(o.keySet),

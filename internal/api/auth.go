@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"mooring/internal/access"
+	"mooring/internal/account"
 	"mooring/internal/auth"
 	"mooring/internal/fault"
 	"mooring/internal/gate"
@@ -27,6 +28,9 @@ type tokenAnswer struct {
 // token issues an access token to a client that shows its secret. It serves
 // the documented call and the extension's, whose path names no account.
 func (o operations) token(ctx context.Context, call *gate.Call, in tokenBody) (tokenAnswer, error) {
+	if call.Caller.Exchange != nil {
+		return o.redeem(ctx, call, in)
+	}
 	id, secret, ok := call.Basic()
 	if !ok {
 		return tokenAnswer{}, fault.Denied(nil)
@@ -39,7 +43,7 @@ func (o operations) token(ctx context.Context, call *gate.Call, in tokenBody) (t
 	}
 	ask := access.Ask{
 		ClientID: id, Secret: secret, GrantType: in.GrantType, Audience: in.Audience, Scope: in.Scope,
-		Form: call.MediaType == "application/x-www-form-urlencoded", Remote: call.Remote,
+		Form: call.MediaType == typeForm, Remote: call.Remote,
 	}
 	if call.Path("oid") != "" {
 		ask.Account = call.Account("oid")
@@ -48,11 +52,77 @@ func (o operations) token(ctx context.Context, call *gate.Call, in tokenBody) (t
 	if err != nil {
 		return tokenAnswer{}, err
 	}
+	return answerToken(t, ask.Form), nil
+}
+
+// answerToken tells the scopes in answers to forms alone: the documented answer
+// has none.
+func answerToken(t access.Token, form bool) tokenAnswer {
 	answer := tokenAnswer{AccessToken: t.AccessToken.Reveal(), TokenType: "Bearer", ExpiresIn: t.ExpiresIn}
-	if ask.Form {
+	if form {
 		answer.Scope = t.Scope
 	}
-	return answer, nil
+	return answer
+}
+
+const typeForm = "application/x-www-form-urlencoded"
+
+// redeem issues the token that an exchange token was made for.
+func (o operations) redeem(ctx context.Context, call *gate.Call, in tokenBody) (tokenAnswer, error) {
+	ask := access.Ask{GrantType: in.GrantType, Audience: in.Audience, Scope: in.Scope, Form: call.MediaType == typeForm}
+	for name, sent := range map[string]string{"client_id": in.ClientID, "client_secret": in.ClientSecret} {
+		if sent != "" {
+			return tokenAnswer{}, credentialsTwice(name, "must not stand beside an exchange token")
+		}
+	}
+	acc, err := o.Store.Account(ctx, call.Caller, call.Account("oid"))
+	if err != nil {
+		return tokenAnswer{}, gone(err)
+	}
+	record := o.audited(call, acc, "token.exchange", string(call.Caller.Actor), auditDone, "")
+	t, err := o.Access.Redeem(ctx, call.Caller, ask, record)
+	if err != nil {
+		return tokenAnswer{}, gone(err)
+	}
+	return answerToken(t, ask.Form), nil
+}
+
+// gone refuses a token whose account went away while it was looked at.
+func gone(err error) error {
+	if fault.From(err).Kind == fault.NotFound {
+		return fault.Denied(err)
+	}
+	return err
+}
+
+type exchangeBody struct {
+	AccountID account.ID `json:"account_id"`
+}
+
+// exchangeToken gives a partner what it gets a token of one of its merchants with.
+func (o operations) exchangeToken(ctx context.Context, call *gate.Call, in exchangeBody) (tokenAnswer, error) {
+	t, err := o.Access.Exchange(ctx, call.Caller, in.AccountID)
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	return answerToken(t, false), nil
+}
+
+type revokeBody struct {
+	Token string `json:"token"`
+}
+
+// revokeToken ends a token of a client of the account. Nothing tells what
+// became of it (RFC 7009, section 2.2).
+func (o operations) revokeToken(ctx context.Context, call *gate.Call, in revokeBody) (struct{}, error) {
+	acc, err := o.Store.Account(ctx, call.Caller, call.Account("oid"))
+	if err == nil {
+		err = o.Access.Revoke(ctx, call.Caller, acc.ID, in.Token, o.audited(call, acc, "token.revoke", "", auditDone, ""))
+	}
+	if err != nil && fault.From(err).Kind == fault.NotFound { // an account that is not there has no tokens
+		err = nil
+	}
+	return struct{}{}, err
 }
 
 // credentialsTwice refuses a client that proves itself in two ways (RFC 6749,

@@ -162,7 +162,7 @@ func (x *exchange) challenge(f *fault.Fault) {
 		return
 	}
 	var schemes []string
-	if x.plan == nil || x.plan.bearer || !x.plan.basic {
+	if x.plan == nil || !x.plan.basic || x.plan.bearer && x.sentBearer() {
 		bearer := `Bearer realm="mooring"`
 		if len(x.call.authorization) > 0 {
 			bearer += `, error="invalid_token"`
@@ -173,6 +173,14 @@ func (x *exchange) challenge(f *fault.Fault) {
 		schemes = append(schemes, `Basic realm="mooring", charset="UTF-8"`)
 	}
 	x.call.SetHeader("Www-Authenticate", strings.Join(schemes, ", "))
+}
+
+// sentBearer says whether the request tried a token.
+func (x *exchange) sentBearer() bool {
+	return slices.ContainsFunc(x.call.authorization, func(value string) bool {
+		scheme, _, _ := strings.Cut(value, " ")
+		return strings.EqualFold(scheme, "Bearer")
+	})
 }
 
 // announceRetry says when to come back; a second when nobody knows better.

@@ -146,7 +146,7 @@ func (x *exchange) authenticate() error {
 			return nil
 		}
 	}
-	if x.plan.anonymous {
+	if x.plan.anonymous && (!x.plan.bearer || len(x.call.authorization) == 0) {
 		return nil
 	}
 	if !x.plan.bearer {
@@ -182,6 +182,9 @@ func (x *exchange) authorize() error {
 		case first && !served:
 			return forbidden("this process does not serve the world of the account")
 		case first && x.known && !x.call.Caller.Covers(id):
+			if x.call.Caller.Exchange != nil {
+				return fault.Denied(errAudience)
+			}
 			return forbidden("the token is not for this account")
 		case !served, x.known && id.World() != x.call.Caller.Account.World():
 			return fault.Missing()
@@ -190,6 +193,10 @@ func (x *exchange) authorize() error {
 	}
 	return nil
 }
+
+// errAudience says that an exchange token was sent to anything but the one call
+// that it is for.
+var errAudience = errors.New("the token is for another address")
 
 var errScope = forbidden("the token lacks the scope for this operation")
 
@@ -206,6 +213,9 @@ func (p *plan) allows(caller auth.Caller) error {
 		if requirement.Scheme == scheme && hasAll(caller, requirement.Scopes) {
 			enough = true
 		}
+	}
+	if !enough && scheme == schemeExchange {
+		return fault.Denied(errAudience)
 	}
 	if !enough {
 		return errScope

@@ -68,7 +68,7 @@ func (o operation) takesKey() bool {
 // target is the operation's path for an account.
 func (o operation) target(s *story, account string) string {
 	return strings.NewReplacer(
-		"{aid}", account, "{oid}", s.server.PartnerAccount, "{connection}", "vipps",
+		"{aid}", account, "{oid}", s.server.PartnerAccount, "{partner_id}", s.server.PartnerAccount, "{connection}", "vipps",
 		"{payment_product_type}", "payex.creditcard", "{token}", strings.Repeat("A", 32), "{page}", "health_get.md",
 		"{recipient}", "nobody", "{callback_reference}", unknownID, "{signup_id}", unknownID, "{callback_id}", unknownID, "{case_id}", unknownID,
 	).Replace(o.Path)
