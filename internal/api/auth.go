@@ -8,6 +8,7 @@ import (
 	"mooring/internal/auth"
 	"mooring/internal/fault"
 	"mooring/internal/gate"
+	"mooring/internal/store"
 )
 
 type tokenBody struct {
@@ -79,7 +80,7 @@ func (o operations) redeem(ctx context.Context, call *gate.Call, in tokenBody) (
 	if err != nil {
 		return tokenAnswer{}, gone(err)
 	}
-	record := o.audited(call, acc, "token.exchange", string(call.Caller.Actor), auditDone, "")
+	record := o.audited(call, acc, "token.exchange", string(call.Caller.Actor), store.AuditDone, "")
 	t, err := o.Access.Redeem(ctx, call.Caller, ask, record)
 	if err != nil {
 		return tokenAnswer{}, gone(err)
@@ -117,7 +118,7 @@ type revokeBody struct {
 func (o operations) revokeToken(ctx context.Context, call *gate.Call, in revokeBody) (struct{}, error) {
 	acc, err := o.Store.Account(ctx, call.Caller, call.Account("oid"))
 	if err == nil {
-		err = o.Access.Revoke(ctx, call.Caller, acc.ID, in.Token, o.audited(call, acc, "token.revoke", "", auditDone, ""))
+		err = o.Access.Revoke(ctx, call.Caller, acc.ID, in.Token, o.audited(call, acc, "token.revoke", "", store.AuditDone, ""))
 	}
 	if err != nil && fault.From(err).Kind == fault.NotFound { // an account that is not there has no tokens
 		err = nil
