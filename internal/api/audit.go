@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -21,9 +22,7 @@ const reasonHeader = "Mooring-Reason"
 func (o operations) audited(call *gate.Call, acc account.Account, action, target, outcome, reason string) store.AuditRecord {
 	r := o.recordOf(call)
 	r.Account, r.AccountAt, r.Action, r.Target, r.Outcome = acc.ID, acc.Now(r.At), action, target, outcome
-	if reason != "" {
-		r.Reason = reason
-	}
+	r.Reason = cmp.Or(reason, r.Reason)
 	return r
 }
 
@@ -123,7 +122,7 @@ func queryTime(call *gate.Call, name string) (time.Time, error) {
 	text, _ := call.Query(name)
 	at, err := parseTime(name, text)
 	if err != nil {
-		return at, fault.Refused(fault.Problem{In: "query", Name: name, Path: name, Code: "INVALID_FORMAT", Message: name + " must be an RFC 3339 time"})
+		return at, fault.Refused(fault.Problem{In: "query", Name: name, Path: "#/" + name, Code: "INVALID_FORMAT", Message: name + " must be an RFC 3339 time"})
 	}
 	return at, nil
 }

@@ -46,7 +46,7 @@ func (o operations) startingAfter(call *gate.Call) (string, error) {
 
 func badCursor() error {
 	return fault.Refused(fault.Problem{
-		In: "query", Name: "starting_after", Path: "starting_after", Code: "INVALID_CURSOR",
+		In: "query", Name: "starting_after", Path: "#/starting_after", Code: "INVALID_CURSOR",
 		Message: "starting_after must be the paging_token of an item of this very list, with the same filters",
 	})
 }

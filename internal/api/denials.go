@@ -35,10 +35,11 @@ type Denials struct {
 
 // denial is what is counted together.
 type denial struct {
-	client, action string // both "" for one that nobody knows, or that is one too many
-	account        account.ID
-	from           netip.Prefix
-	status         int
+	client  string // "" for one that nobody knows, or one too many
+	action  string // "" for several
+	account account.ID
+	from    netip.Prefix
+	status  int
 }
 
 type denialCount struct {
@@ -58,12 +59,13 @@ type suspicion struct {
 }
 
 // What bounds the denials. A client that is denied many different operations
-// gets one more count for all others; so do all that come after.
+// gets one more count for all others; so do the clients of an account once
+// there are many counts.
 const (
 	denialsEvery     = time.Minute
 	denialsFlushed   = time.Second
 	denialsOfClient  = 32
-	denialsOfKnown   = 1024
+	denialsOfAll     = 1024
 	denialsOfUnknown = 64
 	maxSuspicions    = 1024
 )
@@ -92,7 +94,7 @@ func (d *Denials) Record(call *gate.Call, status int) {
 	defer d.mu.Unlock()
 	switch {
 	case status != http.StatusNotFound || call.Operation.Method != http.MethodGet:
-		d.count(what, r, 1)
+		d.count(what, r)
 	case named == "" || call.Caller.Covers(named): // what is not there was not denied
 	case len(d.pending) < maxSuspicions:
 		d.pending = append(d.pending, suspicion{what, r, call.Caller, named})
@@ -110,31 +112,45 @@ func namedBy(call *gate.Call) account.ID {
 
 // countUnknown counts a call of somebody who is not known, for the platform.
 func (d *Denials) countUnknown(call *gate.Call, r store.AuditRecord, status int) {
-	world := account.Production
-	if !d.serves(account.Platform(world)) {
-		world = account.Test
-	}
-	r.Account, r.Outcome, r.Action, r.Request = account.Platform(world), store.AuditRefused, "authenticate", ""
+	r.Account, r.Outcome, r.Action, r.Request = d.platform(call), store.AuditRefused, "authenticate", ""
 	bits := 32
 	if call.Remote.Is6() {
 		bits = 64 // what one customer usually has
 	}
 	from, _ := call.Remote.WithZone("").Prefix(bits)
-	what := denial{account: r.Account, from: from, status: status}
+	what := denial{account: r.Account, action: r.Action, from: from, status: status}
 	if d.counts[what] == nil && d.callers[""] >= denialsOfUnknown {
 		what.from, r.Remote = netip.Prefix{}, ""
 	}
-	d.count(what, r, 1)
+	d.count(what, r)
 }
 
-// count counts n denials; the caller holds the lock.
-func (d *Denials) count(what denial, r store.AuditRecord, n int) {
+// platform is that of the world that a call names, if it is served.
+func (d *Denials) platform(call *gate.Call) account.ID {
+	named := call.Account("oid")
+	if named == "" {
+		named = call.Account("aid")
+	}
+	if named == "" || !d.serves(named) {
+		named = account.Platform(account.Production)
+	}
+	if !d.serves(named) {
+		return account.Platform(account.Test)
+	}
+	return account.Platform(named.World())
+}
+
+// count counts a denial; the caller holds the lock.
+func (d *Denials) count(what denial, r store.AuditRecord) {
+	if d.counts[what] == nil && what.client != "" && d.callers[what.client] >= denialsOfClient {
+		what.action, what.status = "", 0
+	}
+	if d.counts[what] == nil && len(d.counts) >= denialsOfAll {
+		what = denial{account: what.account}
+	}
 	c := d.counts[what]
-	if c == nil && what.client != "" && (d.callers[what.client] >= denialsOfClient || len(d.counts) >= denialsOfKnown+denialsOfUnknown) {
-		what.action, what.status, r.Action, r.Target = "", 0, "many", ""
-		if c = d.counts[what]; c == nil && len(d.counts) >= 2*denialsOfKnown {
-			return
-		}
+	if c == nil && len(d.counts) >= 2*denialsOfAll {
+		return
 	}
 	if c == nil {
 		c = &denialCount{due: r.At}
@@ -143,8 +159,11 @@ func (d *Denials) count(what denial, r store.AuditRecord, n int) {
 	}
 	if c.n == 0 {
 		c.record = r
+		if what.action == "" { // of several, which the first does not stand for
+			c.record.Action, c.record.Target, c.record.Request, c.record.By = "many", "", "", what.client
+		}
 	}
-	c.n, c.last = c.n+n, r.At
+	c.n, c.last = c.n+1, r.At
 }
 
 // Run writes what was counted until ctx ends, and then the rest.
@@ -190,7 +209,7 @@ func (d *Denials) investigate(ctx context.Context) {
 			continue
 		}
 		d.mu.Lock()
-		d.count(s.denial, s.record, 1)
+		d.count(s.denial, s.record)
 		d.mu.Unlock()
 	}
 }

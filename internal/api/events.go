@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -89,9 +90,10 @@ func (o operations) addEvent(
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	by := o.act(call)
+	by, record := o.act(call), o.recordOf(call)
+	record.Reason = cmp.Or(in.Reason, record.Reason)
 	return o.change(ctx, call, store.Change{
-		Owner: owner, Account: call.Account("aid"), Provider: p.Slug, ExternalID: in.ExternalID,
+		Audit: &record, Owner: owner, Account: call.Account("aid"), Provider: p.Slug, ExternalID: in.ExternalID,
 		Whole: in.SignupID != "", // what is said of one signup is weighed against the others
 		Decide: func(f store.Found) (store.Decision, error) {
 			if f.Connection == nil {
@@ -165,8 +167,11 @@ func limitOf(call *gate.Call) int {
 
 // change hands a write to the store with what the call says of itself.
 func (o operations) change(ctx context.Context, call *gate.Call, c store.Change) (gate.Reply, error) {
-	record := o.recordOf(call)
-	c.Caller, c.Key, c.Audit = call.Caller, keyOf(call), &record
+	c.Caller, c.Key = call.Caller, keyOf(call)
+	if c.Audit == nil {
+		record := o.recordOf(call)
+		c.Audit = &record
+	}
 	answer, err := o.Store.Change(ctx, c)
 	return replyWith(call, answer, err)
 }

@@ -44,6 +44,7 @@ type app struct {
 	Inbox       inboxCommand       `cmd:"" help:"List, show and replay what providers called back about."`
 	Batch       batchCommand       `cmd:"" help:"Move signups in files, for providers that take files."`
 	Drift       driftCommand       `cmd:"" help:"List enabled connections that their provider sees otherwise."`
+	Audit       auditCommand       `cmd:"" help:"Show who did what to an account, and who was denied."`
 	Erase       eraseCommand       `cmd:"" help:"Erase the person behind a signup."`
 	Keys        keysCommand        `cmd:"" help:"Rotate the key file, or verify it."`
 	Credentials credentialsCommand `cmd:"" help:"Release credentials, and see which end soon."`
