@@ -43,6 +43,7 @@ type Deps struct {
 	Deliver   *deliver.Deliverer
 	Denials   *Denials
 	Serves    func(account.ID) bool          // whether this process serves an account's world
+	Retention time.Duration                  // how long what stands for a deleted account is kept
 	Now       func() time.Time               // UTC, microseconds
 	Ready     func(context.Context) error    // nil when requests may be sent here
 	Metrics   func() ([]byte, string, error) // the text and its media type
@@ -89,6 +90,12 @@ func Operations(d Deps) map[string]gate.Function {
 		"account_clock_get":                        gate.Handle(o.clock),
 		"account_clock_post":                       gate.Handle(o.moveClock),
 		"account_connection_simulate_post":         gate.Handle(o.simulate),
+		"aid_mgmnt_accounts_post":                  gate.Handle(o.createAccount),
+		"aid_accounts_aid_get":                     gate.Handle(o.readAccount),
+		"aid_accounts_aid_put":                     gate.Handle(o.updateAccount),
+		"aid_mgmnt_accounts_aid_delete":            gate.Handle(o.deleteAccount),
+		"aid_account_aid_get":                      gate.Handle(o.readSettings),
+		"aid_account_settings_put":                 gate.Handle(o.updateSettings),
 		"aid_auths_oauth_token_post":               gate.Handle(o.token),
 		"aid_auths_oauth_exchange_token_post":      gate.Handle(o.exchangeToken),
 		"aid_auths_oauth_revoke_post":              gate.Handle(o.revokeToken),

@@ -70,6 +70,7 @@ type serveCommand struct {
 	LoginFailures    int            `default:"30" help:"Failed logins a minute for one client at one address before it must wait; at ten times as many, all clients of the address must."`
 	CaseRegistry     cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
 	gatewayFlags
+	Retention  time.Duration `default:"43824h" help:"How long what stands for a deleted account is kept before it is erased: five years unless said otherwise. An operator may set another time for one account."`
 	DrainDelay time.Duration `default:"1s" help:"How long to answer, not ready, after being told to stop; at most 5s."`
 }
 
@@ -128,7 +129,7 @@ func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
 		Listen: c.Listen, PublicURL: c.PublicURL, DataDir: c.Data, Database: c.Database, MustExist: true, KeyFile: keyFile,
 		Providers: c.Providers, Reload: reload,
 		Worlds: c.World, DocumentedHost: c.DocumentedHost, Algorithm: c.SigningAlgorithm,
-		LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry, DrainDelay: c.DrainDelay,
+		LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry, DrainDelay: c.DrainDelay, Retention: c.Retention,
 		Gateways: c.Gateway, GatewaySecretFile: c.GatewaySecretFile, OutboundAllow: c.OutboundAllow, Log: log,
 	})
 	if err != nil {

@@ -57,6 +57,7 @@ const (
 	CodeAccountsRemain    = "ACCOUNTS_REMAIN"
 	CodeCaseUnknown       = "CASE_UNKNOWN"
 	CodeCaseNotActive     = "CASE_NOT_ACTIVE"
+	CodePlatformStays     = "PLATFORM_STAYS"
 )
 
 // Problem is one thing wrong with a request: where it stands and why it was

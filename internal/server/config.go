@@ -86,6 +86,9 @@ type Config struct {
 	// DrainDelay is how long the server answers after it was told to stop, not
 	// ready, so that whoever routes requests notices. At most MaxDrainDelay.
 	DrainDelay time.Duration
+	// Retention is how long what stands for a deleted account is kept before it is
+	// erased, unless the operator says otherwise of an account; 0 means five years.
+	Retention time.Duration
 	// Log takes one line per request and what the server has to say.
 	Log *slog.Logger
 }
@@ -98,11 +101,16 @@ const (
 	MaxDrainDelay = 5 * time.Second
 )
 
+// defaultRetention is five years, leap days included.
+const defaultRetention = 5*365*24*time.Hour + 24*time.Hour
+
 // check refuses settings that are not safe, each with one sentence.
 func (c Config) check() error {
 	switch {
 	case c.DrainDelay < 0 || c.DrainDelay > MaxDrainDelay:
 		return fmt.Errorf("the drain delay must be between 0s and %s, so that stopping takes less than ten seconds", MaxDrainDelay)
+	case c.Retention < 0:
+		return errors.New("the time for which deleted accounts are kept can't be negative")
 	case c.LoginFailures < 1:
 		return errors.New("the number of failed logins a minute must be at least 1")
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -88,7 +89,7 @@ func (s *Server) equip(catalogue *provider.Catalogue, document *gate.Document) g
 func (s *Server) deps(catalogue *provider.Catalogue, document *gate.Document) api.Deps {
 	return api.Deps{
 		Store: s.store, Access: s.access, Catalogue: catalogue, Deliver: s.deliverer, Denials: s.denials, Vault: s.vault, Due: s.Due,
-		Clocks: s.clocks, CaseRegistry: s.cfg.CaseRegistry, Document: document, PublicURL: s.cfg.PublicURL,
+		Clocks: s.clocks, CaseRegistry: s.cfg.CaseRegistry, Document: document, PublicURL: s.cfg.PublicURL, Retention: cmp.Or(s.cfg.Retention, defaultRetention),
 		Serves: s.serves, Now: Now, Ready: s.ready, Metrics: s.metrics.Render, Log: s.cfg.Log,
 		UnknownReferences: s.metrics.Counter("mooring_unknown_callback_references_total", "Callbacks that named no signup that their sender may speak of."),
 	}

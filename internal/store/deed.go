@@ -17,6 +17,7 @@ type Deed struct {
 	Owner  account.ID    // the owner that the path names; zero when the account speaks for itself
 	About  account.ID    // the account that is written to
 	Key    *Idempotency  // nil when none was sent
+	Closed bool          // it may be done to an account that was deleted, too
 	Audit  []AuditRecord // what is remembered when it is done; not when it was done before
 }
 
@@ -24,7 +25,7 @@ type Deed struct {
 // write to the account, gives the answer again that was given under its key,
 // and else runs do and keeps its answer. It is Denied when the caller's client
 // may act no more, and Missing when the account is not the caller's to write,
-// or deleted. do gets the account as it is now, locked; it may run again.
+// or deleted unless the deed may be done to such. do gets the account as it is now, locked; it may run again.
 func (s *Store) perform(
 	ctx context.Context, d Deed, do func(ctx context.Context, t *tx, acc account.Account) (Answer, error),
 ) (answer Answer, err error) {
@@ -44,6 +45,11 @@ func (s *Store) perform(
 		}
 		if answer, err = do(ctx, t, acc); err != nil {
 			return err
+		}
+		for i, r := range d.Audit {
+			if r.Account == acc.ID {
+				d.Audit[i].AccountAt = acc.Now(r.At)
+			}
 		}
 		if err := t.audit(ctx, d.Audit...); err != nil {
 			return err
@@ -77,7 +83,7 @@ func (t *tx) authorise(ctx context.Context, d Deed) (account.Account, error) {
 	switch {
 	case !may:
 		return account.Account{}, fault.Denied(errMayNot)
-	case found == nil || found.Deleted() || !mayWrite(Change{Caller: d.Caller, Owner: d.Owner}, *found):
+	case found == nil || found.Deleted() && !d.Closed || !mayWrite(Change{Caller: d.Caller, Owner: d.Owner}, *found):
 		return account.Account{}, fault.Missing()
 	}
 	return *found, nil

@@ -141,7 +141,8 @@ func (o operation) needsMore() bool {
 			return true
 		}
 	}
-	return strings.HasSuffix(o.Path, "/credentials")
+	deletes := o.Method == http.MethodDelete && strings.HasSuffix(o.Path, "/accounts/{aid}") // the account that others need
+	return deletes || strings.HasSuffix(o.Path, "/credentials")
 }
 
 func (o operation) writes() bool       { return o.Method != http.MethodGet }

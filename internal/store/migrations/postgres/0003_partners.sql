@@ -6,6 +6,7 @@ ALTER TABLE account ADD COLUMN deleted_by text NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN erase_at bigint;
 ALTER TABLE account ADD COLUMN erased_at bigint;
 ALTER TABLE account ADD COLUMN hold text NOT NULL DEFAULT '';
+ALTER TABLE account ADD COLUMN retention_days bigint;
 
 CREATE INDEX account_owned ON account (owner, id) WHERE deleted_at IS NULL;
 

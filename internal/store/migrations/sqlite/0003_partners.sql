@@ -6,6 +6,7 @@ ALTER TABLE account ADD COLUMN deleted_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN erase_at INTEGER;
 ALTER TABLE account ADD COLUMN erased_at INTEGER;
 ALTER TABLE account ADD COLUMN hold TEXT NOT NULL DEFAULT '';
+ALTER TABLE account ADD COLUMN retention_days INTEGER;
 
 CREATE INDEX account_owned ON account (owner, id) WHERE deleted_at IS NULL;
 
