@@ -19,8 +19,8 @@ import (
 )
 
 type clockBody struct {
-	Advance string `json:"advance"`
-	To      string `json:"to"`
+	Advance string `json:"advance,omitempty"`
+	To      string `json:"to,omitempty"`
 }
 
 type simulateBody struct {
@@ -96,8 +96,13 @@ func (o operations) moveClock(ctx context.Context, call *gate.Call, in clockBody
 		})
 	}
 	return o.holdClock(ctx, call, func(h *simulator.Hold) (any, error) {
+		record := o.audited(call, h.Account(), call.Operation.Action, "clock", store.AuditDone, "")
 		var move simulator.Move
 		var err error
+		if record.Detail, err = encode(in); err != nil {
+			return nil, err
+		}
+		h.Remember(record)
 		if in.To != "" {
 			move, err = h.ToNext(ctx)
 		} else {
@@ -123,8 +128,9 @@ func (o operations) simulate(ctx context.Context, call *gate.Call, in simulateBo
 		})
 	}
 	return o.holdClock(ctx, call, func(h *simulator.Hold) (any, error) {
+		record := o.recordOf(call)
 		planned, move, err := h.Play(ctx, simulator.Wish{
-			Caller: call.Caller, Place: place(call, p), Signup: in.SignupID, Scenario: in.Scenario,
+			Caller: call.Caller, Place: place(call, p), Signup: in.SignupID, Scenario: in.Scenario, Audit: &record,
 		})
 		answer := simulatedAnswer{
 			AccountID: move.Account.ID, Now: onWire(move.Account.Now(o.Now())), Steps: []plannedStep{}, Fired: showFired(move.Fired),

@@ -148,11 +148,7 @@ func (o operations) release(ctx context.Context, call *gate.Call, in releaseBody
 		return reply, nil
 	}
 	if f := fault.From(err); f.Kind != fault.Internal && f.Kind != fault.Unavailable {
-		record := o.audited(call, acc, "credentials.release", p.Slug, store.AuditRefused, in.Reason)
-		record.Detail = []byte(fmt.Sprintf(`{"code":%q}`, f.Code))
-		if err := o.Store.Audit(ctx, record); err != nil {
-			return gate.Reply{}, err
-		}
+		o.Denials.Refused(o.audited(call, acc, "credentials.release", p.Slug, store.AuditRefused, in.Reason), f.Code)
 	}
 	return gate.Reply{}, err
 }

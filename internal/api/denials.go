@@ -40,6 +40,7 @@ type denial struct {
 	account account.ID
 	from    netip.Prefix
 	status  int
+	code    string // in the place of status, of what was refused to somebody who was let in
 }
 
 type denialCount struct {
@@ -101,6 +102,15 @@ func (d *Denials) Record(call *gate.Call, status int) {
 	}
 }
 
+// Refused counts what was asked for by somebody who was let in, and refused
+// with a code. It returns at once.
+func (d *Denials) Refused(r store.AuditRecord, code string) {
+	r.Outcome = store.AuditRefused
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.count(denial{client: r.By, account: r.Account, action: r.Action, code: code}, r)
+}
+
 // namedBy is the last account that a call names.
 func namedBy(call *gate.Call) account.ID {
 	if id := call.Account("aid"); id != "" {
@@ -143,7 +153,7 @@ func (d *Denials) platform(call *gate.Call) account.ID {
 // count counts a denial; the caller holds the lock.
 func (d *Denials) count(what denial, r store.AuditRecord) {
 	if d.counts[what] == nil && what.client != "" && d.callers[what.client] >= denialsOfClient {
-		what.action, what.status = "", 0
+		what.action, what.status, what.code = "", 0, ""
 	}
 	if d.counts[what] == nil && len(d.counts) >= denialsOfAll {
 		what = denial{account: what.account}
@@ -228,7 +238,11 @@ func (d *Denials) due(now time.Time) []store.AuditRecord {
 				delete(d.callers, what.client)
 			}
 		default:
-			c.record.Detail = fmt.Appendf(nil, `{"count":%d,"last_at":%q,"status":%d}`, c.n, onWire(c.last), what.status)
+			why := fmt.Sprintf(`"status":%d`, what.status)
+			if what.code != "" {
+				why = fmt.Sprintf(`"code":%q`, what.code)
+			}
+			c.record.Detail = fmt.Appendf(nil, `{"count":%d,"last_at":%q,%s}`, c.n, onWire(c.last), why)
 			records = append(records, c.record)
 			c.n, c.due = 0, now.Add(denialsEvery)
 		}

@@ -15,6 +15,7 @@ type Hold struct {
 	driver  *Driver
 	account account.Account
 	fence   int64
+	records []store.AuditRecord // that go with the first move
 }
 
 // errHeld is the cause of a refusal because somebody else moves the clock.
@@ -50,7 +51,7 @@ func (d *Driver) hold(ctx context.Context, id account.ID, wait time.Duration) (*
 		acc, fence, err := d.Store.LockClock(ctx, id, d.Now(), lease)
 		switch {
 		case err == nil:
-			return &Hold{d, acc, fence}, nil
+			return &Hold{driver: d, account: acc, fence: fence}, nil
 		case fault.From(err).Kind != fault.Conflict:
 			return nil, err
 		case !d.Now().Before(giveUp):
@@ -70,6 +71,13 @@ func busy() error {
 	f.RetryAfter = time.Second
 	return f
 }
+
+// Account is the account as it was when its clock was last moved.
+func (h *Hold) Account() account.Account { return h.account }
+
+// Remember keeps records that are written with the first move of the clock, so
+// that none moves without them; never when it stays.
+func (h *Hold) Remember(records ...store.AuditRecord) { h.records = records }
 
 // Advance moves the clock ahead, and lets happen what becomes due on the way,
 // each at its own time.
@@ -127,12 +135,19 @@ func (h *Hold) moveTo(ctx context.Context, until time.Time, ahead time.Duration)
 // ahead moves the clock ahead of real time, and never back. Even one that
 // stays is written: that is refused when somebody else has taken the clock.
 func (h *Hold) ahead(ctx context.Context, by time.Duration) error {
+	var records []store.AuditRecord
+	if by > h.account.Ahead {
+		records = h.records
+	}
 	by = max(by, h.account.Ahead)
-	if err := h.driver.Store.MoveClock(ctx, h.account.ID, h.fence, by, h.driver.Now().Add(lease)); err != nil {
+	if err := h.driver.Store.MoveClock(ctx, h.account.ID, h.fence, by, h.driver.Now().Add(lease), records...); err != nil {
 		if fault.From(err).Kind == fault.Conflict {
 			return busy()
 		}
 		return err
+	}
+	if records != nil {
+		h.records = nil
 	}
 	h.account.Ahead = by
 	return nil

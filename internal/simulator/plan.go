@@ -49,7 +49,8 @@ type Wish struct {
 	Place    store.Place
 	Signup   string // id; "" for the newest that is pending
 	Scenario string
-	AtOnce   bool // play what has not happened yet now, instead of at its times from now on
+	Audit    *store.AuditRecord // what is remembered of it; nil for nothing
+	AtOnce   bool               // play what has not happened yet now, instead of at its times from now on
 }
 
 // Play lets the provider of a pending signup play another scenario from now on,
@@ -78,7 +79,7 @@ func (d *Driver) rewrite(ctx context.Context, wish Wish, now time.Time) ([]Plann
 	}
 	var planned []Planned
 	_, err := d.Store.Change(ctx, store.Change{
-		Caller: wish.Caller, System: wish.Caller.Client == "", Account: wish.Place.Account, Provider: p.Slug, Whole: true,
+		Caller: wish.Caller, System: wish.Caller.Client == "", Audit: wish.Audit, Account: wish.Place.Account, Provider: p.Slug, Whole: true,
 		Decide: func(f store.Found) (store.Decision, error) {
 			signup, err := pending(f.Connection, p, wish.Signup)
 			if err != nil {

@@ -55,23 +55,29 @@ func (s *Store) LockClock(ctx context.Context, id account.ID, now time.Time, lea
 
 // MoveClock moves a locked clock ahead, and holds it until another time; it
 // never goes back, and may stay. It is
-// refused with Conflict when the fence is an old one.
-func (s *Store) MoveClock(ctx context.Context, id account.ID, fence int64, ahead time.Duration, until time.Time) error {
-	return s.holdClock(ctx, clockMoved, string(id), fence, ahead.Microseconds(), micros(until))
+// refused with Conflict when the fence is an old one. With the move go the
+// records of it.
+func (s *Store) MoveClock(
+	ctx context.Context, id account.ID, fence int64, ahead time.Duration, until time.Time, records ...AuditRecord,
+) error {
+	return s.holdClock(ctx, clockMoved, records, string(id), fence, ahead.Microseconds(), micros(until))
 }
 
 // UnlockClock lets go of a locked clock. It is refused with Conflict when the
 // fence is an old one.
 func (s *Store) UnlockClock(ctx context.Context, id account.ID, fence int64) error {
-	return s.holdClock(ctx, clockUnlocked, string(id), fence)
+	return s.holdClock(ctx, clockUnlocked, nil, string(id), fence)
 }
 
-func (s *Store) holdClock(ctx context.Context, st *statement, args ...any) error {
+func (s *Store) holdClock(ctx context.Context, st *statement, records []AuditRecord, args ...any) error {
 	return s.transact(ctx, func(ctx context.Context, t *tx) error {
 		held, err := t.change(ctx, st, args...)
-		if err == nil && held == 0 {
-			err = conflicting("somebody else has the account's clock by now")
+		if err != nil {
+			return err
 		}
-		return err
+		if held == 0 {
+			return conflicting("somebody else has the account's clock by now")
+		}
+		return t.audit(ctx, records...)
 	})
 }

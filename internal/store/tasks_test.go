@@ -202,7 +202,7 @@ func testClock(t *testing.T, d door) {
 	_, _, err = s.LockClock(ctx, merchantID, noon.Add(time.Minute-time.Microsecond), time.Minute)
 	wantKind(t, err, fault.Conflict)
 	for _, to := range []time.Duration{time.Hour, time.Hour, time.Minute} {
-		if err := s.MoveClock(ctx, merchantID, fence, to, noon.Add(time.Minute)); err != nil {
+		if err := s.MoveClock(ctx, merchantID, fence, to, noon.Add(time.Minute), auditOf("clock.move")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,7 +214,10 @@ func testClock(t *testing.T, d door) {
 	if err != nil || newer <= fence || a.Ahead != time.Hour {
 		t.Fatalf("locked %+v with %d, %v", a, newer, err)
 	}
-	wantKind(t, s.MoveClock(ctx, merchantID, fence, 2*time.Hour, noon.Add(time.Minute)), fault.Conflict)
+	wantKind(t, s.MoveClock(ctx, merchantID, fence, 2*time.Hour, noon.Add(time.Minute), auditOf("clock.move")), fault.Conflict)
+	if records, err := auditSince(s, "", 10); err != nil || len(records) != 3 {
+		t.Errorf("%d moves are remembered, %v; want the three that were made", len(records), err)
+	}
 	wantKind(t, s.UnlockClock(ctx, merchantID, fence), fault.Conflict)
 	if err := s.UnlockClock(ctx, merchantID, newer); err != nil {
 		t.Fatal(err)
