@@ -95,6 +95,9 @@ func suite(t *testing.T, d door) {
 		"certificates in force that end are listed":                testExpiring,
 		"a recipient is registered once and ended once":            testRecipients,
 		"the tally is what counting would say":                     testTally,
+		"the queue is what filtering and sorting would give":       testQueue,
+		"the queue is read off its indexes":                        testQueuePlans,
+		"the queue shows itself to those it concerns":              testQueueVisibility,
 		"counters are folded by two nodes at once":                 testFoldStorm,
 		"every wrapped key is wrapped again":                       testRewrap,
 	} {

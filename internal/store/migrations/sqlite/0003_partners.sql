@@ -107,15 +107,27 @@ UPDATE connection SET world = substr(account, 1, 1), owner = (SELECT coalesce(a.
 
 CREATE INDEX connection_status ON connection (owner, provider, status, account);
 
+CREATE INDEX connection_status_world ON connection (world, provider, status, account);
+
 CREATE INDEX connection_queue ON connection (owner, provider, status, turn, code, since, account)
   WHERE stands_at <> '' AND (status <> 'enabled' OR turn <> '');
 
 CREATE INDEX connection_queue_world ON connection (world, provider, status, turn, code, since, account)
   WHERE stands_at <> '' AND (status <> 'enabled' OR turn <> '');
 
+CREATE INDEX connection_due ON connection (owner, provider, status, turn, code, due_at, account)
+  WHERE stands_at <> '' AND (status <> 'enabled' OR turn <> '') AND due_at IS NOT NULL;
+
+CREATE INDEX connection_due_world ON connection (world, provider, status, turn, code, due_at, account)
+  WHERE stands_at <> '' AND (status <> 'enabled' OR turn <> '') AND due_at IS NOT NULL;
+
 CREATE INDEX connection_assignee ON connection (owner, assignee, since, account, provider) WHERE assignee <> '';
 
 CREATE INDEX connection_assignee_world ON connection (world, assignee, since, account, provider) WHERE assignee <> '';
+
+CREATE INDEX connection_snoozed ON connection (owner, since, account, provider) WHERE snoozed_until IS NOT NULL;
+
+CREATE INDEX connection_snoozed_world ON connection (world, since, account, provider) WHERE snoozed_until IS NOT NULL;
 
 CREATE INDEX connection_unplaced ON connection (account, provider) WHERE since IS NULL;
 
