@@ -27,8 +27,26 @@ type Turn struct {
 // reason. Nobody is sent to a link that has ended by now, a time of the
 // account. c must have been loaded whole.
 func TurnOf(c *Connection, p *provider.Provider, now time.Time) Turn {
-	t := turnAt(c.standsAt(), p)
-	if c.Status == Pending && t.atLink() && !now.Before(c.newest().ExpiresAt) {
+	return turnAt(c.standsAt(), p).by(now, c.Status, c.newest().ExpiresAt)
+}
+
+// TurnAt reads the turn off a connection's stand, without its history and what
+// the provider's own code was; linkEnds is when its newest signup's link does.
+// Who must act, by when and why is as it was when the event came; what it means
+// and what is next is what the provider's file says now. p may be nil.
+func TurnAt(status Status, s Stand, p *provider.Provider, linkEnds, now time.Time) Turn {
+	e := Event{Name: s.Event, CreatedAt: s.Since}
+	if p == nil || s.Code != p.Events[s.Event].Reason {
+		e.Code = s.Code
+	}
+	t := turnAt(e, p)
+	t.Who, t.Due, t.Code = s.Turn, s.Due, s.Code
+	return t.by(now, status, linkEnds)
+}
+
+// by is the turn at a time, when the link may have ended that it depends on.
+func (t Turn) by(now time.Time, status Status, linkEnds time.Time) Turn {
+	if status == Pending && t.atLink() && !now.Before(linkEnds) {
 		return t.tooLate()
 	}
 	return t
@@ -51,7 +69,7 @@ func turnAt(e Event, p *provider.Provider) Turn {
 		t.Due = e.CreatedAt.Add(known.Wait)
 	}
 	if reason, ok := provider.ReasonOf(t.Code); ok {
-		t.explain(reason, e.Code != "")
+		t.explain(reason, e.Code != "" && e.Code != known.Reason)
 	}
 	return t
 }

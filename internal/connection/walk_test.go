@@ -224,6 +224,13 @@ func (w *walk) check(t *rapid.T) {
 	if c.Stand != w.stand() {
 		t.Fatalf("it stands at %+v, the history says %+v", c.Stand, w.stand())
 	}
+	for _, now := range []time.Time{w.desk.now, w.desk.now.Add(2 * connection.SignupLife)} {
+		want := connection.TurnOf(c, w.provider, now)
+		want.ProviderCode = ""
+		if got := connection.TurnAt(c.Status, c.Stand, w.provider, c.Signups[len(c.Signups)-1].ExpiresAt, now); got != want {
+			t.Fatalf("the turn is %+v, the history says %+v", got, want)
+		}
+	}
 	if len(c.Events) < len(w.history) || !slices.EqualFunc(w.history, c.Events[:len(w.history)], sameEvent) {
 		t.Fatal("the history was rewritten")
 	}
