@@ -46,6 +46,7 @@ type app struct {
 	Drift       driftCommand       `cmd:"" help:"List enabled connections that their provider sees otherwise."`
 	Audit       auditCommand       `cmd:"" help:"Show who did what to an account, and who was denied."`
 	Erase       eraseCommand       `cmd:"" help:"Erase the person behind a signup."`
+	Import      importCommand      `cmd:"" help:"Take accounts in from another system."`
 	Keys        keysCommand        `cmd:"" help:"Rotate the key file, or verify it."`
 	Credentials credentialsCommand `cmd:"" help:"Release credentials, and see which end soon."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

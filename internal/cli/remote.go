@@ -142,6 +142,28 @@ func (r *remote) token(ctx context.Context, client string, plain secret.Plain) (
 	return secret.NewPlain(answer.AccessToken), nil
 }
 
+// documentedToken logs in by the documented call, which every server of this
+// API has.
+func (r *remote) documentedToken(ctx context.Context, id, audience, client string, plain secret.Plain) (secret.Plain, error) {
+	body, err := json.Marshal(map[string]string{"grant_type": "client_credentials", "audience": audience})
+	if err != nil {
+		return secret.Plain{}, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base+accountPath(id)+"/auth/token", bytes.NewReader(body))
+	if err != nil {
+		return secret.Plain{}, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.SetBasicAuth(client, plain.Reveal())
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := r.send(request, &answer); err != nil {
+		return secret.Plain{}, fmt.Errorf("can't log in as %s: %w", client, err)
+	}
+	return secret.NewPlain(answer.AccessToken), nil
+}
+
 // call sends one request. in is what is sent as JSON, nil for nothing and
 // []byte for bytes as they are; out takes the JSON that comes back, nil drops
 // it and a *[]byte takes the bytes as they are. What the server refuses comes
@@ -237,8 +259,16 @@ func (r *remote) refused(answer *http.Response, body []byte) error {
 	if id := answer.Header.Get("X-Request-Id"); id != "" {
 		code += ", request " + id
 	}
-	return errors.New(printable(strings.Join(said, "; ") + " (" + code + ")"))
+	return &refusedError{answer.StatusCode, printable(strings.Join(said, "; ") + " (" + code + ")")}
 }
+
+// refusedError is an answer that is none of success.
+type refusedError struct {
+	status int
+	text   string
+}
+
+func (e *refusedError) Error() string { return e.text }
 
 // printable keeps what a server says from moving the terminal's cursor.
 func printable(text string) string {

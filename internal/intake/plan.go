@@ -106,6 +106,11 @@ func (p *plan) account(made *store.Import) {
 		p.compare(owner, profile)
 		return
 	}
+	for _, name := range onlyShown {
+		if _, ok := profile[name]; ok {
+			p.refuse("/profile/"+name, "NOT_ALLOWED", "is not what an account says of itself")
+		}
+	}
 	made.Profile = profile
 	made.Account = account.Account{ID: p.row.ID, Owner: owner, Company: profile.Company(), CreatedAt: p.row.CreatedAt, CreatedBy: p.by}
 	if made.CreatedAt.IsZero() {
@@ -118,6 +123,13 @@ func (p *plan) account(made *store.Import) {
 	if _, err := account.LabelsOf(profile); err != nil {
 		p.refuse("/profile", fault.CodeInvalidParameter, "has a member of another kind than account objects have")
 	}
+}
+
+// onlyShown are the members of an account object that no account says of
+// itself.
+var onlyShown = []string{
+	"id", "account_id", "partner_id", "active", "livemode", "created_at", "created_by", "updated_at", "updated_by",
+	"deleted_at", "deleted_by", "statistics", "connections", "paging_token",
 }
 
 // firstTime is when the oldest connection of the row was made.

@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// A call takes so many rows, and so many bytes of them, at most.
+const (
+	importPiece = 250
+	importBytes = 3 << 20
+)
+
+// importPatience is how long an import waits for a server that does not answer.
+const importPatience = 10 * time.Minute
+
+// importer sends rows to a server, piece by piece, and keeps book.
+type importer struct {
+	connect func(context.Context) (*remote, error)
+	server  *remote
+	dry     bool
+	state   importState
+	errors  *importErrors
+	tell    *importProgress
+}
+
+// importAnswer is what the server says of a piece.
+type importAnswer struct {
+	Rows []struct {
+		Outcome  string          `json:"outcome"`
+		Problems []importProblem `json:"problems"`
+	} `json:"rows"`
+}
+
+// run sends all rows of a reader.
+func (i *importer) run(ctx context.Context, in importReader) error {
+	var piece []importRow
+	bytes, ids := 0, map[string]bool{}
+	flush := func() error {
+		if len(piece) == 0 {
+			return nil
+		}
+		err := i.take(ctx, piece)
+		piece, bytes = piece[:0], 0
+		clear(ids)
+		return err
+	}
+	for {
+		row, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return flush()
+		}
+		if err != nil {
+			return errors.Join(flush(), err)
+		}
+		if len(piece) == importPiece || bytes+len(row.row) > importBytes || ids[row.id] {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		piece, bytes = append(piece, row), bytes+len(row.row)
+		ids[row.id] = true
+	}
+}
+
+// take sends a piece, and notes what became of it.
+func (i *importer) take(ctx context.Context, piece []importRow) error {
+	var sent []json.RawMessage
+	for _, row := range piece {
+		if row.wrong == nil {
+			sent = append(sent, row.row)
+		}
+	}
+	var told importAnswer
+	if len(sent) > 0 {
+		if err := i.send(ctx, map[string]any{"dry_run": i.dry, "accounts": sent}, &told); err != nil {
+			return err
+		}
+		if len(told.Rows) != len(sent) {
+			return errors.New("the server does not answer like one that takes imports")
+		}
+	}
+	var counts importCounts
+	next := 0
+	for _, row := range piece {
+		problems, outcome := row.wrong, "refused"
+		if problems == nil {
+			problems, outcome = told.Rows[next].Problems, told.Rows[next].Outcome
+			next++
+		}
+		switch outcome {
+		case "created":
+			counts.Created++
+		case "updated":
+			counts.Updated++
+		case "unchanged":
+			counts.Unchanged++
+		default:
+			counts.Refused++
+			if err := i.errors.refused(row, problems); err != nil {
+				return err
+			}
+		}
+	}
+	return i.note(piece[len(piece)-1], counts)
+}
+
+// note remembers how far the import has come.
+func (i *importer) note(last importRow, counts importCounts) (err error) {
+	i.state.Counts.add(counts)
+	i.state.Offset, i.state.Line, i.state.Page = last.end, last.line, last.page
+	if i.state.Errors, err = i.errors.size(); err != nil {
+		return err
+	}
+	i.tell.at(i.state.Counts.rows(), i.state.Offset)
+	if i.dry {
+		return nil
+	}
+	return i.state.save()
+}
+
+// send sends a piece, again and again while the server does not answer: what it
+// took the first time is unchanged the second.
+func (i *importer) send(ctx context.Context, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	end := time.Now().Add(importPatience)
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+		err := i.try(ctx, body, out)
+		if err == nil || ctx.Err() != nil || !mayPass(err) || time.Now().After(end) {
+			return err
+		}
+		i.server = nil // its token may be one of before
+		i.tell.pause(err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (i *importer) try(ctx context.Context, body []byte, out any) (err error) {
+	if i.server == nil {
+		if i.server, err = i.connect(ctx); err != nil {
+			return err
+		}
+		i.server.header.Set("Content-Type", "application/json")
+	}
+	return i.server.call(ctx, http.MethodPost, "/v1/operator/import", bytes.Clone(body), out)
+}
+
+// mayPass says whether a refusal may be over in a while.
+func mayPass(err error) bool {
+	refused, ok := errors.AsType[*refusedError](err)
+	if !ok {
+		return true
+	}
+	return refused.status == http.StatusTooManyRequests || refused.status >= 500 || refused.status == http.StatusUnauthorized
+}
+
+// importProgress tells how it goes while it goes.
+type importProgress struct {
+	w        io.Writer
+	terminal bool
+	whole    int64 // bytes; 0 when it is not known
+	began    time.Time
+	from     int64 // bytes that an earlier run did
+	rows     int   // rows that an earlier run did
+	last     time.Time
+	waiting  bool
+}
+
+func newImportProgress(w io.Writer, whole int64, state importState) *importProgress {
+	now := time.Now()
+	return &importProgress{w: w, terminal: isTerminal(w), whole: whole, began: now, last: now, from: state.Offset, rows: state.Counts.rows()}
+}
+
+// at says how many rows are done, and how many bytes of the whole.
+func (p *importProgress) at(rows int, done int64) {
+	every := 5 * time.Second
+	if p.terminal {
+		every = 500 * time.Millisecond
+	}
+	now := time.Now()
+	finished := p.whole > 0 && done >= p.whole
+	if p.waiting = false; now.Sub(p.last) < every && !finished {
+		return
+	}
+	p.last = now
+	passed := now.Sub(p.began).Seconds()
+	line := fmt.Sprintf("%s accounts, %.0f a second", grouped(rows), float64(rows-p.rows)/max(passed, 0.001))
+	if p.whole > 0 {
+		line = fmt.Sprintf("%3d%%  %s", 100*done/p.whole, line)
+		if speed := float64(done-p.from) / max(passed, 0.001); speed > 0 && !finished {
+			line += fmt.Sprintf(", %s left", (time.Duration(float64(p.whole-done)/speed) * time.Second).Round(time.Second))
+		}
+	}
+	if p.terminal {
+		fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+		if finished {
+			fmt.Fprintln(p.w)
+		}
+		return
+	}
+	fmt.Fprintln(p.w, line)
+}
+
+// pause says once why nothing goes on.
+func (p *importProgress) pause(err error) {
+	if !p.waiting {
+		fmt.Fprintf(p.w, "waiting for the server: %s\n", printable(err.Error()))
+	}
+	p.waiting = true
+}
+
+// grouped writes a number with a comma before each three digits.
+func grouped(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
