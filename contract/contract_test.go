@@ -83,6 +83,8 @@ var keyless = map[string]string{
 	"operator_batch_post":                 "it changes nothing",
 	"operator_batch_answers_post":         "read again a file changes nothing",
 	"operator_callback_replay_post":       "made again it judges again, and changes nothing that was applied",
+	"aid_auth_clients_post":               "its answer is a secret, which is not kept",
+	"aid_auths_clients_id_rotate_post":    "its answer is a secret, which is not kept",
 }
 
 func TestEveryWriteTakesAnIdempotencyKeyAndAPreference(t *testing.T) {

@@ -47,6 +47,7 @@ var answerCodes = []answerCode{
 	{fault.CodeCaseUnknown, "The account has no case with the signup's `case_id`. Only where the case registry is switched on.", raised(fault.Invalid, fault.CodeCaseUnknown)},
 	{fault.CodeCaseNotActive, "The case of the signup's `case_id` is not `ACTIVE`. Only where the case registry asks for that.", raised(fault.Invalid, fault.CodeCaseNotActive)},
 	{fault.CodeLimitReached, "The connection, the account or the case holds as much as it can; the message names the limit.", raised(fault.Invalid, fault.CodeLimitReached)},
+	{fault.CodeLastClient, "The platform would be left without a client that may administrate it.", raised(fault.Invalid, fault.CodeLastClient)},
 	{"", "The access token, or the client's secret, is missing or not accepted. This answer has no code.", refusal{path: eventPath, body: `{}`, stranger: true}},
 	{fault.CodeForbidden, "The token is good but lacks the scope, or is for another account, another world or another kind of account.", raised(fault.Forbidden, fault.CodeForbidden)},
 	{"NOT_FOUND", "There is no operation at this path.", refusal{path: "/nothing"}},
@@ -119,6 +120,7 @@ var problemCodes = map[string]string{
 	"UNKNOWN_RECIPIENT":                "The platform has no recipient of this name, or it has ended.",
 	"KEY_MISMATCH":                     "The private key is not that of the certificate beside it.",
 	"SECRET_NOT_ALLOWED":               "Metadata holds a member that the provider's file seals elsewhere, or a private key. Metadata is shown, so leave it out.",
+	"UNKNOWN_SCOPE":                    "There is no such scope, or it can't be granted for this account or beside the others.",
 	"UNKNOWN_SIGNUP":                   "`signup_id` is not the id of a signup of this connection.",
 	"UNKNOWN_MEMBER":                   "The member is not declared, and `Prefer: handling=strict` asks to refuse such.",
 }

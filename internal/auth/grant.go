@@ -2,9 +2,11 @@ package auth
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"mooring/internal/account"
+	"mooring/internal/fault"
 )
 
 // The types of grants that are taken.
@@ -72,3 +74,57 @@ func IsOperators(scope string) bool { return scope == ScopeOperator || scope == 
 
 // IsProviders says whether a scope is that of a provider's client.
 func IsProviders(scope string) bool { return strings.HasPrefix(scope, providerScope) }
+
+// CodeUnknownScope is the code of a problem with a scope that can't be granted.
+const CodeUnknownScope = "UNKNOWN_SCOPE"
+
+// CheckScopes says whether scopes are ones that there are, for grants of this
+// sort: that of a provider's client stands alone.
+func CheckScopes(scopes Scopes, isProvider func(slug string) bool) error {
+	var problems []fault.Problem
+	for i, name := range scopes {
+		switch {
+		case !Known(name, isProvider):
+			problems = append(problems, scopeProblem(i, CodeUnknownScope, "scope must be a list of scopes that there are, each by its exact name"))
+		case IsProviders(name) && len(scopes) > 1:
+			problems = append(problems, scopeProblem(i, CodeUnknownScope, "the scope of a provider's client must stand alone"))
+		}
+	}
+	if problems != nil {
+		return fault.Refused(problems...)
+	}
+	return nil
+}
+
+// CheckGrant says whether a caller who holds scopes, of an account of a kind, may
+// give a client this grant for an account.
+func CheckGrant(g Grant, audience account.Account, kind account.Kind, held Scopes) error {
+	var problems []fault.Problem
+	for i, name := range g.Scopes {
+		switch {
+		case IsOperators(name) && audience.Kind != account.KindPlatform:
+			problems = append(problems, scopeProblem(i, CodeUnknownScope, "this scope is for the account of the platform alone"))
+		case IsProviders(name) && audience.Kind == account.KindMerchant:
+			problems = append(problems, scopeProblem(i, CodeUnknownScope, "a provider's client is for an account that owns others"))
+		}
+	}
+	if problems != nil {
+		return fault.Refused(problems...)
+	}
+	return MayHandOut(g.Scopes, kind, held)
+}
+
+// MayHandOut says whether a caller who holds scopes may let somebody else have
+// others.
+func MayHandOut(scopes Scopes, kind account.Kind, held Scopes) error {
+	for _, name := range scopes {
+		if !MayGrant(kind, held, name) {
+			return fault.New(fault.Forbidden, fault.CodeForbidden, "the token lacks a scope that the client has or is to have")
+		}
+	}
+	return nil
+}
+
+func scopeProblem(i int, code, message string) fault.Problem {
+	return fault.Problem{In: "body", Name: "scope", Path: "#/scope/" + strconv.Itoa(i), Code: code, Message: message}
+}

@@ -53,6 +53,7 @@ const (
 	CodeSignupReplaced    = "SIGNUP_REPLACED"
 	CodeSignupExpired     = "SIGNUP_EXPIRED"
 	CodeSignupSettled     = "SIGNUP_SETTLED"
+	CodeLastClient        = "LAST_CLIENT"
 	CodeRangeExhausted    = "RANGE_EXHAUSTED"
 	CodeAccountsRemain    = "ACCOUNTS_REMAIN"
 	CodeCaseUnknown       = "CASE_UNKNOWN"
