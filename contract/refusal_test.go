@@ -68,8 +68,14 @@ var refusals = []refusal{
 		response: "TokenBadRequest", example: "grant", path: formPath, mediaType: formType, body: "grant_type=client_credentials",
 		fails: fault.New(fault.Forbidden, fault.CodeForbidden, "the client has no grant for this audience"),
 	},
-	{response: "TokenUnauthorized", example: "json", path: tokenPath, stranger: true, body: `{}`},
-	{response: "TokenUnauthorized", example: "form", path: formPath, mediaType: formType, stranger: true, body: "grant_type=x"},
+	{
+		response: "TokenUnauthorized", example: "json", path: tokenPath, stranger: true, body: `{"grant_type":"client_credentials","audience":"x"}`,
+		fails: fault.Denied(nil),
+	},
+	{
+		response: "TokenUnauthorized", example: "form", path: formPath, mediaType: formType, stranger: true, body: "grant_type=x",
+		fails: fault.Denied(nil),
+	},
 	{
 		response: "TokenForbidden", example: "grant", path: tokenPath, body: `{"grant_type":"client_credentials","audience":"x"}`,
 		fails: fault.New(fault.Forbidden, fault.CodeForbidden, "the client has no grant for this audience"),

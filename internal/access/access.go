@@ -48,6 +48,10 @@ type Store interface {
 	IsSpent(ctx context.Context, id account.ID, token string) (bool, error)
 	// Spend uses up a token as the deed of whom it lets in; Denied when it was before.
 	Spend(ctx context.Context, d store.Deed, token store.Spent) error
+	// SpendOnce uses up what proved a client; Denied when it was before.
+	SpendOnce(ctx context.Context, token store.Spent) error
+	// KeySources lists the accounts that publish keys.
+	KeySources(ctx context.Context, limit int) ([]store.KeySource, error)
 	// Revoke ends a token before its time.
 	Revoke(ctx context.Context, d store.Deed, token store.Spent) error
 }
@@ -64,6 +68,10 @@ type Config struct {
 	Now            func() time.Time
 	Log            *slog.Logger
 	Metrics        *telemetry.Metrics // counts of tokens and logins
+
+	// Fetch gets the public keys of an account from where it publishes them; nil
+	// when nobody proves itself by an assertion.
+	Fetch func(ctx context.Context, uri string) ([]byte, error)
 
 	TokenLife              time.Duration // whole seconds; 0 means DefaultTokenLife
 	LoginFailuresPerMinute int           // per address and client id; ten times as many per address; at least 1
@@ -85,6 +93,7 @@ type Access struct {
 	watch       *watch
 	cache       *cache
 	logins      *logins
+	issuers   *issuers
 	uses        uses
 	counts      counts
 }
@@ -116,6 +125,7 @@ func New(ctx context.Context, cfg Config) (*Access, error) {
 		logins:    newLogins(cfg.LoginFailuresPerMinute),
 		cache:     newCache(),
 		watch:     newWatch(),
+		issuers:   newIssuers(cfg.Fetch),
 		counts:    newCounts(cfg.Metrics),
 	}
 	if err := a.openData(ctx, cfg.Claimed); err != nil {

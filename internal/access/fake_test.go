@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -38,6 +39,7 @@ type memory struct {
 	keys     map[string]store.SealedKey
 	signups  map[string]store.Place // by reference
 	spent    map[store.Spent]bool   // without the end
+	sources  []store.KeySource
 	used     []store.Use
 	epoch    int64
 	fail     error
@@ -114,7 +116,7 @@ func (m *memory) Spend(_ context.Context, _ store.Deed, token store.Spent) error
 	defer m.mu.Unlock()
 	token.ExpiresAt = time.Time{}
 	if m.spent[token] {
-		return fault.Denied(nil)
+		return fault.Denied(errors.New("spent"))
 	}
 	m.spent[token] = true
 	return m.fail
@@ -124,6 +126,16 @@ func (m *memory) Revoke(_ context.Context, _ store.Deed, token store.Spent) erro
 	token.ExpiresAt = time.Time{}
 	m.change(func() { m.spent[token] = true })
 	return m.fail
+}
+
+func (m *memory) SpendOnce(ctx context.Context, token store.Spent) error {
+	return m.Spend(ctx, store.Deed{}, token)
+}
+
+func (m *memory) KeySources(context.Context, int) ([]store.KeySource, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.sources), m.fail
 }
 
 func (m *memory) Epoch(ctx context.Context) (int64, error) {

@@ -30,6 +30,7 @@ const clientCredentials = "client_credentials"
 type Ask struct {
 	Account          account.ID // from the path; zero where the path names none
 	ClientID, Secret string
+	Assertion        string // in place of the two: a proof signed by a key that the client's account publishes
 	GrantType        string
 	Audience         string // "" for the client's own account; the documented call requires one
 	Scope            string // space-separated; "" for all that is granted; looked at only when Form
@@ -45,7 +46,7 @@ type Token struct {
 }
 
 // Issue gives a token to a client that shows its secret (RFC 6749, section
-// 4.4). Whatever is wrong with the credentials, the work and the fault are the
+// 4.4), or an assertion (RFC 7523). Whatever is wrong with the credentials, the work and the fault are the
 // same: unknown client, wrong secret, disabled client, another account's
 // client.
 func (a *Access) Issue(ctx context.Context, ask Ask) (Token, error) {
@@ -63,15 +64,33 @@ func (a *Access) Issue(ctx context.Context, ask Ask) (Token, error) {
 	if !a.serves(client.Account) || !a.serves(target) {
 		return Token{}, fault.New(fault.Forbidden, fault.CodeForbidden, "this process does not serve the world of the account")
 	}
-	grant, ok := client.GrantFor(target)
-	if !ok {
-		return Token{}, fault.New(fault.Forbidden, fault.CodeForbidden, "the client has no grant for this audience")
+	grant, err := a.granted(ctx, client, target)
+	if err != nil {
+		return Token{}, err
 	}
 	scopes, err := askedScopes(ask, grant)
 	if err != nil {
 		return Token{}, err
 	}
 	return a.issue(ctx, auth.Claims{Client: client.ID, Account: target, Scopes: scopes})
+}
+
+// granted is the grant of a client for an account, if that is its own account or
+// one that it still owns.
+func (a *Access) granted(ctx context.Context, client auth.Client, target account.ID) (auth.Grant, error) {
+	none := fault.New(fault.Forbidden, fault.CodeForbidden, "the client has no grant for this audience")
+	grant, ok := client.GrantFor(target)
+	if !ok {
+		return auth.Grant{}, none
+	}
+	if target == client.Account {
+		return grant, nil
+	}
+	_, err := a.owned(ctx, client.Account, target)
+	if err != nil && fault.From(err).Kind == fault.Unauthenticated {
+		err = none.Because(err)
+	}
+	return grant, err
 }
 
 // refuseMember refuses one member of the body with a code that OAuth libraries
@@ -84,6 +103,9 @@ func refuseMember(name, code, message string) *fault.Fault {
 
 // login finds the client behind the credentials.
 func (a *Access) login(ctx context.Context, ask Ask) (auth.Client, error) {
+	if ask.Assertion != "" {
+		return a.loginByAssertion(ctx, ask)
+	}
 	now := a.now()
 	id := Decoded(ask.ClientID)
 	given := Decoded(ask.Secret)
@@ -117,9 +139,12 @@ func (a *Access) client(ctx context.Context, id string) (auth.Client, error) {
 	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
 		id = uuid.Nil.String()
 	}
-	client, _, err := a.store.Client(ctx, id)
+	client, home, err := a.store.Client(ctx, id)
 	if err != nil && fault.From(err).Kind != fault.NotFound {
 		return auth.Client{}, fmt.Errorf("look up a client: %w", err)
+	}
+	if home.Deleted() {
+		return auth.Client{}, nil
 	}
 	return client, nil
 }

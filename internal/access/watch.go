@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -38,9 +39,13 @@ func (w *watch) fresh() bool {
 }
 
 // Run asks for the epoch every second until ctx ends, and then returns nil.
+// Beside that it keeps the keys of outside issuers fresh.
 // When the epoch has moved, keys are read again and every remembered token is
 // forgotten.
 func (a *Access) Run(ctx context.Context) error {
+	var following sync.WaitGroup
+	defer following.Wait()
+	following.Go(func() { a.followIssuers(ctx) })
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	failing := false
@@ -84,6 +89,7 @@ func (a *Access) poll(ctx context.Context) error {
 			return err
 		}
 		a.cache.clear()
+		a.issuers.stir()
 	}
 	a.watch.saw(epoch, begun)
 	return nil

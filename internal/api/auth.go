@@ -17,6 +17,9 @@ type tokenBody struct {
 	Scope        string `json:"scope"`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
+
+	Assertion     string `json:"client_assertion"`
+	AssertionType string `json:"client_assertion_type"`
 }
 
 type tokenAnswer struct {
@@ -26,25 +29,18 @@ type tokenAnswer struct {
 	Scope       string `json:"scope,omitempty"`
 }
 
-// token issues an access token to a client that shows its secret. It serves
-// the documented call and the extension's, whose path names no account.
+// token issues an access token to a client that shows its secret, or an
+// assertion signed with a key of its account. It serves the documented call and
+// the extension's, whose path names no account.
 func (o operations) token(ctx context.Context, call *gate.Call, in tokenBody) (tokenAnswer, error) {
 	if call.Caller.Exchange != nil {
 		return o.redeem(ctx, call, in)
 	}
-	id, secret, ok := call.Basic()
-	if !ok {
-		return tokenAnswer{}, fault.Denied(nil)
-	}
-	if in.ClientSecret != "" {
-		return tokenAnswer{}, credentialsTwice("client_secret", "must stand in the Authorization header alone")
-	}
-	if in.ClientID != "" && in.ClientID != access.Decoded(id) {
-		return tokenAnswer{}, credentialsTwice("client_id", "is not the one in the Authorization header")
-	}
 	ask := access.Ask{
-		ClientID: id, Secret: secret, GrantType: in.GrantType, Audience: in.Audience, Scope: in.Scope,
-		Form: call.MediaType == typeForm, Remote: call.Remote,
+		GrantType: in.GrantType, Audience: in.Audience, Scope: in.Scope, Form: call.MediaType == typeForm, Remote: call.Remote,
+	}
+	if err := credentials(call, in, &ask); err != nil {
+		return tokenAnswer{}, err
 	}
 	if call.Path("oid") != "" {
 		ask.Account = call.Account("oid")
@@ -54,6 +50,32 @@ func (o operations) token(ctx context.Context, call *gate.Call, in tokenBody) (t
 		return tokenAnswer{}, err
 	}
 	return answerToken(t, ask.Form), nil
+}
+
+// credentials reads how a client proves itself, which it does in one way.
+func credentials(call *gate.Call, in tokenBody, ask *access.Ask) error {
+	id, secret, ok := call.Basic()
+	switch {
+	case ok && in.Assertion != "":
+		return credentialsTwice("client_assertion", "must not stand beside an Authorization header")
+	case !ok && in.Assertion == "":
+		return fault.Denied(nil)
+	case in.ClientSecret != "" && ok:
+		return credentialsTwice("client_secret", "must stand in the Authorization header alone")
+	case in.ClientSecret != "":
+		return credentialsTwice("client_secret", "must not stand beside an assertion")
+	case in.ClientID != "" && ok && in.ClientID != access.Decoded(id):
+		return credentialsTwice("client_id", "is not the one in the Authorization header")
+	case in.ClientID != "" && !ok && in.ClientID != auth.AssertionClient(in.Assertion):
+		return credentialsTwice("client_id", "is not the one of the assertion")
+	case in.Assertion != "" && in.AssertionType != auth.AssertionType:
+		return fault.Refused(fault.Problem{
+			In: "body", Name: "client_assertion_type", Path: "#/client_assertion_type", Code: "ENUM_MISMATCH",
+			Message: "client_assertion_type must be " + auth.AssertionType,
+		})
+	}
+	ask.ClientID, ask.Secret, ask.Assertion = id, secret, in.Assertion
+	return nil
 }
 
 // answerToken tells the scopes in answers to forms alone: the documented answer
@@ -71,7 +93,9 @@ const typeForm = "application/x-www-form-urlencoded"
 // redeem issues the token that an exchange token was made for.
 func (o operations) redeem(ctx context.Context, call *gate.Call, in tokenBody) (tokenAnswer, error) {
 	ask := access.Ask{GrantType: in.GrantType, Audience: in.Audience, Scope: in.Scope, Form: call.MediaType == typeForm}
-	for name, sent := range map[string]string{"client_id": in.ClientID, "client_secret": in.ClientSecret} {
+	for name, sent := range map[string]string{
+		"client_id": in.ClientID, "client_secret": in.ClientSecret, "client_assertion": in.Assertion,
+	} {
 		if sent != "" {
 			return tokenAnswer{}, credentialsTwice(name, "must not stand beside an exchange token")
 		}
@@ -155,6 +179,7 @@ type metadata struct {
 	KeysURI       string   `json:"jwks_uri"`
 	GrantTypes    []string `json:"grant_types_supported"`
 	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
+	Signatures    []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	ResponseTypes []string `json:"response_types_supported"`
 	Scopes        []string `json:"scopes_supported"`
 	Documentation string   `json:"service_documentation"`
@@ -166,7 +191,8 @@ func (o operations) metadata(context.Context, *gate.Call, struct{}) (metadata, e
 		TokenEndpoint: o.PublicURL + "/v1/oauth/token",
 		KeysURI:       o.PublicURL + "/.well-known/jwks.json",
 		GrantTypes:    []string{"client_credentials"},
-		AuthMethods:   []string{"client_secret_basic"},
+		AuthMethods:   []string{"client_secret_basic", "private_key_jwt"},
+		Signatures:    auth.AssertionAlgorithms,
 		ResponseTypes: []string{},
 		Scopes:        []string{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts, auth.ScopeOperator, auth.ScopeRelease},
 		Documentation: o.PublicURL + "/llms.txt",

@@ -87,7 +87,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.access, err = access.New(ctx, access.Config{
 		Store: s.store, Sealer: s.sealer, Claimed: cfg.MustExist, PublicURL: s.cfg.PublicURL, DocumentedHost: cfg.DocumentedHost,
 		Algorithm: cfg.Algorithm, Serves: s.serves, TokenLife: cfg.TokenLife, LoginFailuresPerMinute: cfg.LoginFailures,
-		Now: Now, Log: cfg.Log, Metrics: s.metrics,
+		Now: Now, Log: cfg.Log, Metrics: s.metrics, Fetch: s.keyFetcher(),
 	})
 	if err != nil {
 		return nil, err
@@ -211,6 +211,7 @@ func (s *Server) ready(ctx context.Context) error {
 const (
 	sweepEvery = 10 * time.Minute
 	sweepBatch = 500
+	spentKept  = 5 * time.Minute // after their end, for nodes whose clock is behind
 )
 
 // sweep removes what has passed its life: idempotency records, and the bodies
@@ -225,6 +226,7 @@ func (s *Server) sweep(ctx context.Context) error {
 		case <-tick.C:
 		}
 		s.sweepAll(ctx, "idempotency records", s.store.SweepIdempotency, Now())
+		s.sweepAll(ctx, "tokens that have ended", s.store.SweepSpent, Now().Add(-spentKept))
 		s.sweepAll(ctx, "bodies of received calls", s.store.SweepInbox, Now().Add(-inboxLife))
 	}
 }

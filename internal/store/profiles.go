@@ -84,6 +84,11 @@ func (s *Store) UpdateAccount(
 		if w.Profile, err = change(account.Whole{Account: acc, Profile: before}); err != nil {
 			return Answer{}, err
 		}
+		if w.Profile.Text("jwks", "uri") != before.Text("jwks", "uri") { // who may log in has changed
+			if err := t.moveEpoch(ctx); err != nil {
+				return Answer{}, err
+			}
+		}
 		w.Company, w.UpdatedAt = w.Profile.Company(), acc.Now(s.now())
 		company, err := json.Marshal(w.Company)
 		if err != nil {

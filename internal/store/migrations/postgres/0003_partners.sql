@@ -20,6 +20,9 @@ CREATE TABLE account_profile (
 
 INSERT INTO account_profile (account, profile) SELECT id, '{"company":' || company || '}' FROM account;
 
+-- The accounts that publish keys: few of many.
+CREATE INDEX account_keys ON account_profile (account) WHERE profile LIKE '%"jwks":{%';
+
 -- What lists of accounts are filtered by, such as "country=NO".
 CREATE TABLE account_label (
   owner   text COLLATE "C" NOT NULL,
