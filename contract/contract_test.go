@@ -213,6 +213,24 @@ func TestEveryComponentIsUsed(t *testing.T) {
 	}
 }
 
+func TestEveryPatternIsSaidInWordsToo(t *testing.T) {
+	doc := assemble(t)
+	says := object(doc.Raw(), "x-mooring-says")
+	used := map[string]bool{}
+	eachObject(doc.Raw(), "#", func(pointer string, o map[string]any) {
+		pattern, ok := o["pattern"].(string)
+		if ok && says[pattern] == nil {
+			t.Errorf("%s: say in words what %s means, in x-mooring-says of openapi.yaml", pointer, pattern)
+		}
+		used[pattern] = true
+	})
+	for pattern := range says {
+		if !used[pattern] {
+			t.Errorf("x-mooring-says has words for %s, which nothing uses", pattern)
+		}
+	}
+}
+
 func TestWhatIsOursIsMarked(t *testing.T) {
 	doc := assemble(t)
 	for _, name := range []string{"Idempotency-Key", "Prefer", "Mooring-Reason"} {

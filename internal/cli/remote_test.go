@@ -76,6 +76,8 @@ func TestARemoteCommandSaysOnceWhatWasWrong(t *testing.T) {
 	startDev(t)
 	const signup = "01990f33-7a10-7b42-8a3e-5d1c0e9f4a10"
 	for command, says := range map[string]string{
+		"clock advance --account T11223352 3days":                                             "advance must be a duration of weeks, days, hours, minutes and seconds, in this order and without spaces, such as 90m, 3d or 1d12h (400 ",
+		"clock show --account X11223352":                                                      "aid must be P or T and eight digits, such as T11223351 (400 ",
 		"clock advance --account T11223352 400d":                                              "advance must be at most a year (400 ",
 		"clock advance --account T99999999 1d":                                                "there is no test account T99999999 that this client can see (404 ",
 		"clock show --account T99999999":                                                      "there is no test account T99999999 that",

@@ -19,6 +19,7 @@ import (
 // Assemble and is safe for concurrent use.
 type Document struct {
 	raw        map[string]any
+	says       sayings
 	operations []*Operation
 
 	compiling sync.Mutex
@@ -101,7 +102,7 @@ func Parse(published []byte) (*Document, error) {
 }
 
 func newDocument(raw map[string]any) (*Document, error) {
-	d := &Document{raw: raw}
+	d := &Document{raw: raw, says: readSayings(raw)}
 	if err := d.checkReferences(); err != nil {
 		return nil, err
 	}

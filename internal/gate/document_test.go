@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -235,6 +236,25 @@ func TestTimesAndStatusesOfTheContractStayText(t *testing.T) {
 			t.Errorf("%s is not in %s", part, published)
 		}
 	}
+}
+
+func TestAPatternIsSaidInWordsWhereTheDocumentHasThem(t *testing.T) {
+	doc, err := gate.Assemble(files(`
+x-mooring-says: {"^[A-Z]{3}$": three capital letters}
+components: {schemas: {C: {type: object, properties: {a: {pattern: "^[A-Z]{3}$"}, b: {pattern: "^x$"}}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := doc.Schema("#/components/schemas/C")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range schema.Problems(map[string]any{"a": "nok", "b": "y"}) {
+		got = append(got, p.Code+" "+strings.Join(p.Params, "")+": "+p.Message)
+	}
+	slices.Sort(got)
+	same(t, got, []string{"PATTERN ^[A-Z]{3}$: a must be three capital letters", "PATTERN ^x$: b must match the pattern ^x$"})
 }
 
 // The one documented pattern that RE2 cannot execute, and what is executed

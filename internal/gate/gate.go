@@ -29,7 +29,9 @@
 //	x-evidence            what the description rests on
 //
 // and these of a schema: x-mooring-pattern, the RE2 equivalent of a pattern,
-// and x-mooring-max-bytes, the longest compact JSON of a value.
+// and x-mooring-max-bytes, the longest compact JSON of a value. x-mooring-says of
+// the whole document tells people what its patterns mean, in words that follow
+// "must be".
 //
 // Security schemes are of type http: "basic", "bearer", and three bearer schemes
 // by name, "callback", "provider" and "exchange", which only tokens of that kind

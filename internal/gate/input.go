@@ -116,7 +116,7 @@ func (x *exchange) checkParameter(p *parameter) []fault.Problem {
 	if len(given) > 1 && (p.kind != "array" || p.joined) {
 		return []fault.Problem{parameterProblem(p.In, p.Name, "DUPLICATE_PARAMETER", "is given more than once")}
 	}
-	return parameterProblems(p.schema.Validate(p.value(given)), p.In, p.Name)
+	return parameterProblems(p.schema.Validate(p.value(given)), p.says, p.In, p.Name)
 }
 
 func (x *exchange) given(p *parameter) []string {

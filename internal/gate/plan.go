@@ -51,6 +51,7 @@ var accountParameters = map[string]func(string) (account.ID, error){
 type parameter struct {
 	Parameter
 	schema *jsonschema.Schema
+	says   sayings
 	kind   string // JSON type that the text is read as
 	items  string // the same for the items of an array
 	joined bool   // an array is one comma-separated text, not many parameters
@@ -101,7 +102,7 @@ func (p *plan) addParameter(d *Document, declared Parameter) error {
 		return fmt.Errorf("parameter %s: %w", declared.Name, err)
 	}
 	compiled := follow(schema.compiled)
-	parameter := &parameter{Parameter: declared, schema: schema.compiled, kind: soleType(compiled)}
+	parameter := &parameter{Parameter: declared, schema: schema.compiled, says: d.says, kind: soleType(compiled)}
 	parameter.joined = declared.Raw["explode"] == false
 	if compiled.Items2020 != nil {
 		parameter.items = soleType(follow(compiled.Items2020))

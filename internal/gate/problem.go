@@ -17,26 +17,26 @@ import (
 
 // bodyProblems puts what the validator found into our own words. The codes
 // are those that clients of the public API know.
-func bodyProblems(err error) []fault.Problem {
+func bodyProblems(err error, says sayings) []fault.Problem {
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
 		return nil
 	}
 	var problems []fault.Problem
-	explain(invalid, func(path []string, code, reason string, params ...string) {
+	says.explain(invalid, func(path []string, code, reason string, params ...string) {
 		problems = append(problems, bodyProblem(path, code, reason, params...))
 	})
 	return problems
 }
 
 // parameterProblems is bodyProblems for one parameter.
-func parameterProblems(err error, in, name string) []fault.Problem {
+func parameterProblems(err error, says sayings, in, name string) []fault.Problem {
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
 		return nil
 	}
 	var problems []fault.Problem
-	explain(invalid, func(_ []string, code, reason string, params ...string) {
+	says.explain(invalid, func(_ []string, code, reason string, params ...string) {
 		problems = append(problems, parameterProblem(in, name, code, reason, params...))
 	})
 	return problems
@@ -63,13 +63,34 @@ func tidy(problems []fault.Problem) []fault.Problem {
 
 type emitter func(path []string, code, reason string, params ...string)
 
+// sayings are what patterns mean, in words that follow "must be".
+type sayings map[string]string
+
+// readSayings takes them out of a document.
+func readSayings(raw map[string]any) sayings {
+	table, _ := raw["x-mooring-says"].(map[string]any)
+	says := sayings{}
+	for pattern := range table {
+		says[pattern] = text(table, pattern)
+	}
+	return says
+}
+
+// of is what a value that matches a pattern is.
+func (s sayings) of(pattern string) string {
+	if said := s[pattern]; said != "" {
+		return "must be " + said
+	}
+	return "must match the pattern " + pattern
+}
+
 // explain reports each leaf of the validator's tree of errors.
-func explain(e *jsonschema.ValidationError, emit emitter) {
+func (s sayings) explain(e *jsonschema.ValidationError, emit emitter) {
 	path := e.InstanceLocation
 	switch k := e.ErrorKind.(type) {
 	case *kind.Schema, *kind.Group, *kind.Reference, *kind.AllOf:
 		for _, cause := range e.Causes {
-			explain(cause, emit)
+			s.explain(cause, emit)
 		}
 	case *kind.Required:
 		for _, name := range k.Missing {
@@ -96,7 +117,7 @@ func explain(e *jsonschema.ValidationError, emit emitter) {
 		allowed := literals([]any{k.Want})
 		emit(path, "ENUM_MISMATCH", "must be "+allowed[0], allowed...)
 	case *kind.Pattern:
-		emit(path, "PATTERN", "must match the pattern "+k.Want, k.Want)
+		emit(path, "PATTERN", s.of(k.Want), k.Want)
 	case *kind.Format:
 		emit(path, "INVALID_FORMAT", "must be a valid "+k.Want, k.Want)
 	default:

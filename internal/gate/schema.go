@@ -21,6 +21,7 @@ const resource = "mooring:contract"
 type Schema struct {
 	compiled *jsonschema.Schema
 	shape    *shape
+	says     sayings
 }
 
 // Schema compiles the schema at a pointer such as "#/components/schemas/Error".
@@ -31,13 +32,13 @@ func (d *Document) Schema(pointer string) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", readable(pointer), err)
 	}
-	return &Schema{compiled: compiled, shape: d.newShapes().of(pointer)}, nil
+	return &Schema{compiled: compiled, shape: d.newShapes().of(pointer), says: d.says}, nil
 }
 
 // Problems says what is wrong with a value of a body, in the words that
 // clients see.
 func (s *Schema) Problems(value any) []fault.Problem {
-	return bodyProblems(s.compiled.Validate(value))
+	return bodyProblems(s.compiled.Validate(value), s.says)
 }
 
 // Undeclared lists the paths of members that the schema does not declare.
