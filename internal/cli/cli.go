@@ -113,7 +113,22 @@ func newParser(stdio Stdio, exit func(int)) (*kong.Kong, error) {
 		kong.Name("mooring"), kong.Description(description),
 		kong.Writers(stdio.Out, stdio.Err), kong.Exit(exit),
 		kong.DefaultEnvars("MOORING"), kong.Vars{"version": versionLine()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(help),
 	)
+}
+
+// help prints the help of a command. Of flags that exclude each other one is
+// needed, which the usage line would show as if all were.
+func help(options kong.HelpOptions, ctx *kong.Context) error {
+	out := ctx.Stdout
+	defer func() { ctx.Stdout = out }()
+	var text strings.Builder
+	ctx.Stdout = &text
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, strings.Replace(text.String(), "--data=DIR --database=URL", "(--data=DIR | --database=URL)", 1))
+	return err
 }
 
 // logFlags are what every command that logs takes.

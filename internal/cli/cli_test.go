@@ -5,11 +5,15 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"mooring/internal/store/storetest"
 )
@@ -43,6 +47,37 @@ func TestEveryCommandHasHelpWithTwoExamples(t *testing.T) {
 	}
 }
 
+func TestARangeOfAddressesIsReadOrToldHowToWriteIt(t *testing.T) {
+	for args, want := range map[string]string{
+		"--allow=10.0.0.0/8 --allow=fd00::/8,192.168.0.0/16": "[10.0.0.0/8 fd00::/8 192.168.0.0/16]",
+		"--allow=10.0.0.1":    "--allow: 10.0.0.1 is one address; write 10.0.0.1/32 to allow it",
+		"--allow=fd00::1":     "--allow: fd00::1 is one address; write fd00::1/128 to allow it",
+		"--allow=10.1.2.3/8":  "--allow: 10.1.2.3/8 begins inside its range; write 10.0.0.0/8",
+		"--allow=10.0.0.0/33": `--allow: "10.0.0.0/33" is no range of addresses; write CIDR, such as 10.20.0.0/16`,
+		"--allow=":            `--allow: "" is no range of addresses; write CIDR, such as 10.20.0.0/16`,
+	} {
+		var flags struct{ Allow ranges }
+		got := ""
+		if _, err := kong.Must(&flags).Parse(strings.Fields(args)); err != nil {
+			got = err.Error()
+		} else {
+			got = fmt.Sprint([]netip.Prefix(flags.Allow))
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", args, got, want)
+		}
+	}
+}
+
+func TestOfTwoFlagsThatExcludeEachOtherTheUsageAsksForOne(t *testing.T) {
+	for _, command := range []string{"serve", "init", "keys rotate"} {
+		_, out, _ := run(t, append(strings.Fields(command), "--help")...)
+		if usage, _, _ := strings.Cut(out, "\n"); !strings.Contains(usage, "(--data=DIR | --database=URL)") {
+			t.Errorf("%s: %s", command, usage)
+		}
+	}
+}
+
 func TestACommandLineThatIsNotUnderstoodExitsWith2(t *testing.T) {
 	for _, args := range [][]string{
 		{"sail"},
@@ -54,6 +89,7 @@ func TestACommandLineThatIsNotUnderstoodExitsWith2(t *testing.T) {
 		{"serve", "--data", "d", "--public-url", "https://m.example", "--world", "X"},
 		{"serve", "--data", "d", "--public-url", "https://m.example", "--gateway", "vipps"},
 		{"serve", "--data", "d", "--public-url", "https://m.example", "--gateway", "vipps=https://a.example", "--gateway", "vipps=https://b.example"},
+		{"serve", "--data", "d", "--public-url", "https://m.example", "--outbound-allow", "ten"},
 		{"completion", "tcsh"},
 	} {
 		if code, out, errs := run(t, args...); code != exitUsage || out != "" || !strings.Contains(errs, "Try: mooring") || !strings.Contains(errs, " --help") {

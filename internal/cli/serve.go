@@ -76,9 +76,9 @@ type serveCommand struct {
 
 // gatewayFlags say how providers are reached.
 type gatewayFlags struct {
-	Gateway           gateways       `placeholder:"SLUG=URL" help:"Gateway of a provider, to hand production signups to; once for each provider. In the environment they are separated by ;."`
-	GatewaySecretFile string         `placeholder:"FILE" help:"File, readable by nobody else, with the secret that calls to gateways are signed with: whsec_ and 24 to 64 random bytes in base64. Two lines during a change."`
-	OutboundAllow     []netip.Prefix `placeholder:"CIDR" help:"Range of addresses off the public internet that gateways may have, such as 10.20.0.0/16; may be repeated."`
+	Gateway           gateways `placeholder:"SLUG=URL" help:"Gateway of a provider, to hand production signups to; once for each provider. In the environment they are separated by ;."`
+	GatewaySecretFile string   `placeholder:"FILE" help:"File, readable by nobody else, with the secret that calls to gateways are signed with: whsec_ and 24 to 64 random bytes in base64. Two lines during a change."`
+	OutboundAllow     ranges   `placeholder:"CIDR" help:"Range of addresses off the public internet that gateways may have, such as 10.20.0.0/16; may be repeated."`
 }
 
 // gateways are URLs by the provider whose gateway is there.
@@ -100,6 +100,30 @@ func (g gateways) Decode(ctx *kong.DecodeContext) error {
 			return fmt.Errorf("%s has two gateways; name one", slug)
 		}
 		g[slug] = url
+	}
+	return nil
+}
+
+// ranges are ranges of addresses.
+type ranges []netip.Prefix
+
+// Decode adds one, or several that are separated by commas.
+func (r *ranges) Decode(ctx *kong.DecodeContext) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("CIDR", &text); err != nil {
+		return err
+	}
+	for one := range strings.SplitSeq(text, ",") {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(one))
+		switch addr, alone := netip.ParseAddr(strings.TrimSpace(one)); {
+		case err != nil && alone == nil:
+			return fmt.Errorf("%s is one address; write %s/%d to allow it", addr, addr, addr.BitLen())
+		case err != nil:
+			return fmt.Errorf("%q is no range of addresses; write CIDR, such as 10.20.0.0/16", one)
+		case prefix != prefix.Masked():
+			return fmt.Errorf("%s begins inside its range; write %s", prefix, prefix.Masked())
+		}
+		*r = append(*r, prefix)
 	}
 	return nil
 }
