@@ -23,7 +23,11 @@ const pagingMAC = 16
 // pagingToken names a position in the list that a call asks for. Positions
 // are told to the client: they must hold nothing that the items do not show.
 func (o operations) pagingToken(call *gate.Call, position string) string {
-	return base64.RawURLEncoding.EncodeToString(append(o.pagingMAC(call, position), position...))
+	return tokenAt(position, o.pagingMAC(call, position))
+}
+
+func tokenAt(position string, mac []byte) string {
+	return base64.RawURLEncoding.EncodeToString(append(mac, position...))
 }
 
 // startingAfter is the position after which the call wants a list to go on; ""
@@ -33,15 +37,22 @@ func (o operations) startingAfter(call *gate.Call) (string, error) {
 	if !given {
 		return "", nil
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) < pagingMAC {
-		return "", badCursor()
-	}
-	position := string(raw[pagingMAC:])
-	if subtle.ConstantTimeCompare(raw[:pagingMAC], o.pagingMAC(call, position)) != 1 {
+	position, ok := positionIn(token, func(position string) []byte { return o.pagingMAC(call, position) })
+	if !ok {
 		return "", badCursor()
 	}
 	return position, nil
+}
+
+// positionIn is the position that a token carries, when its MAC is that of
+// the position.
+func positionIn(token string, mac func(position string) []byte) (string, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) < pagingMAC {
+		return "", false
+	}
+	position := string(raw[pagingMAC:])
+	return position, subtle.ConstantTimeCompare(raw[:pagingMAC], mac(position)) == 1
 }
 
 func badCursor() error {

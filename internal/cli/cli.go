@@ -39,6 +39,7 @@ type app struct {
 	Serve       serveCommand       `cmd:"" help:"Run the service on a real database."`
 	Init        initCommand        `cmd:"" help:"Make a new database with its platform accounts and first clients."`
 	Provider    providerCommand    `cmd:"" help:"Check, list and show providers."`
+	Account     accountCommand     `cmd:"" help:"List, show, make, change, move and delete accounts, and comment on them."`
 	Clock       clockCommand       `cmd:"" help:"Show the clock of a test account, or move it ahead."`
 	Simulate    simulateCommand    `cmd:"" help:"Let the simulated provider of a test account play another scenario."`
 	Inbox       inboxCommand       `cmd:"" help:"List, show and replay what providers called back about."`

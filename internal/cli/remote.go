@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,11 +42,12 @@ type remoteFlags struct {
 
 // remote is a server that knows who is calling.
 type remote struct {
-	base   string
-	http   *http.Client
-	bearer secret.Plain
-	header http.Header // sent with each call; a command may add to it
-	about  string      // what is not there when the server says that something is not
+	base    string
+	http    *http.Client
+	bearer  secret.Plain
+	account string      // that the token is for
+	header  http.Header // sent with each call; a command may add to it
+	about   string      // what is not there when the server says that something is not
 }
 
 // A call is given remoteTimeout for its answer, of which at most maxAnswer is
@@ -139,6 +141,7 @@ func (r *remote) token(ctx context.Context, client string, plain secret.Plain) (
 	if err := r.send(request, &answer); err != nil {
 		return secret.Plain{}, fmt.Errorf("can't log in as %s: %w", client, err)
 	}
+	r.account = accountOf(answer.AccessToken)
 	return secret.NewPlain(answer.AccessToken), nil
 }
 
@@ -162,6 +165,34 @@ func (r *remote) documentedToken(ctx context.Context, id, audience, client strin
 		return secret.Plain{}, fmt.Errorf("can't log in as %s: %w", client, err)
 	}
 	return secret.NewPlain(answer.AccessToken), nil
+}
+
+// accountOf is the account that a token is for, as its audience says; "" when
+// it can't be read. Whether the token is good is for the server to say.
+func accountOf(token string) string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	var claims struct {
+		Audience string `json:"aud"`
+	}
+	if err != nil || json.Unmarshal(text, &claims) != nil {
+		return ""
+	}
+	audience, err := url.Parse(claims.Audience)
+	if err != nil {
+		return ""
+	}
+	return audience.User.Username()
+}
+
+// because sends the reason of what is done, for the audit.
+func (r *remote) because(reason string) {
+	if reason != "" {
+		r.header.Set("Mooring-Reason", reason)
+	}
 }
 
 // call sends one request. in is what is sent as JSON, nil for nothing and
