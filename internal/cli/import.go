@@ -47,9 +47,11 @@ func (importFileCommand) Help() string {
 has come: after an interruption the same command goes on there. What is refused
 stands in FILE.errors.csv with its line; the exit code is then 1.
 
+The word file may be left out.
+
 Examples:
-  mooring import accounts.csv --dry-run
-  mooring import --url https://connections.example.com --client ID --secret-file FILE accounts.jsonl`
+  mooring import file accounts.csv --dry-run
+  mooring import file --url https://connections.example.com --client ID --secret-file FILE accounts.jsonl`
 }
 
 // Run takes a file in.
