@@ -31,6 +31,8 @@ type devCommand struct {
 	ReadyFile        string         `placeholder:"FILE" help:"Write addresses, ids and secrets as one JSON object to this file once requests are answered."`
 	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens."`
 	CaseRegistry     cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
+	Accounts         int            `placeholder:"N" help:"Make up this many merchants with a past, of several partners, half of them of T112; at most 1000000."`
+	Seed             uint64         `default:"1" help:"Which population --accounts makes up: the same number gives the same one."`
 	LoginFailures    int            `default:"100000" help:"Failed logins a minute for one client at one address before it must wait; generous, since test suites fail on purpose."`
 }
 
@@ -43,6 +45,7 @@ are new at each start.
 Examples:
   mooring dev
   mooring dev --listen 127.0.0.1:0 --data ./dev-data --ready-file ready.json
+  mooring dev --accounts 2000
   mooring dev --providers ./providers`
 }
 
@@ -81,7 +84,7 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	facts, err := c.populate(ctx, s)
+	facts, err := c.populate(ctx, s, stdio)
 	if err != nil {
 		s.Close()
 		return err
@@ -100,7 +103,7 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 }
 
 // populate makes the accounts.
-func (c devCommand) populate(ctx context.Context, s *server.Server) (ready, error) {
+func (c devCommand) populate(ctx context.Context, s *server.Server, stdio Stdio) (ready, error) {
 	if made, err := s.Store().HasClient(ctx, account.Platform(account.Production)); err != nil {
 		return ready{}, err
 	} else if made {
@@ -108,6 +111,10 @@ func (c devCommand) populate(ctx context.Context, s *server.Server) (ready, erro
 	}
 	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue(), Vault: s.Vault(), Due: s.Due, Now: server.Now, NewID: api.NewID, NewToken: api.NewToken}
 	world, err := seeder.Dev(ctx)
+	if err == nil && c.Accounts > 0 {
+		progress := newImportProgress(stdio.Err, int64(c.Accounts), importState{})
+		err = seeder.Populate(ctx, seed.Population{Accounts: c.Accounts, Seed: c.Seed}, world.Platform, func(done int) { progress.at(done, int64(done)) })
+	}
 	return describe(s.PublicURL(), world), err
 }
 
