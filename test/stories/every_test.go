@@ -70,7 +70,7 @@ func (o operation) target(s *story, account string) string {
 	return strings.NewReplacer(
 		"{aid}", account, "{oid}", s.server.PartnerAccount, "{partner_id}", s.server.PartnerAccount, "{connection}", "vipps",
 		"{payment_product_type}", "payex.creditcard", "{token}", strings.Repeat("A", 32), "{page}", "health_get.md",
-		"{recipient}", "nobody", "{callback_reference}", unknownID, "{signup_id}", unknownID, "{callback_id}", unknownID, "{case_id}", unknownID,
+		"{recipient}", "nobody", "{callback_reference}", unknownID, "{signup_id}", unknownID, "{callback_id}", unknownID, "{case_id}", unknownID, "{id}", unknownID,
 	).Replace(o.Path)
 }
 
@@ -136,13 +136,13 @@ func (o operation) isCallback() bool {
 // needsMore says whether a request can't succeed without something that was
 // made before: such operations have stories of their own.
 func (o operation) needsMore() bool {
-	for _, name := range []string{"{signup_id}", "{callback_id}", "{callback_reference}", "{recipient}", "{case_id}"} {
+	for _, name := range []string{"{signup_id}", "{callback_id}", "{callback_reference}", "{recipient}", "{case_id}", "{id}"} {
 		if strings.Contains(o.Path, name) {
 			return true
 		}
 	}
 	deletes := o.Method == http.MethodDelete && strings.HasSuffix(o.Path, "/accounts/{aid}") // the account that others need
-	return deletes || strings.HasSuffix(o.Path, "/credentials")
+	return deletes || strings.HasSuffix(o.Path, "/credentials") || strings.HasSuffix(o.Path, "/client-grants")
 }
 
 func (o operation) writes() bool       { return o.Method != http.MethodGet }

@@ -48,7 +48,7 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"DELETE": request("DELETE"), "PATCH": request("PATCH"), "OPTIONS": request("OPTIONS"), "TRACE": request("TRACE"),
 	"expect": word(expect), "json": word(checkJSON), "problem": word(problem), "problems": word(problems),
 	"visit": word(visit), "submit": word(submit), "unknown": word(unknown), "preflight": word(preflight),
-	"header": word(header), "body": body, "keep": word(keep), "write": word(write),
+	"header": word(header), "body": body, "keep": word(keep), "basic": word(basic), "write": word(write),
 	"every": word(every), "remember": word(remember), "same-as": word(sameAs), "log": log,
 }
 
@@ -321,6 +321,13 @@ func keep(ts *testscript.TestScript, s *story, args []string) {
 	value, err := find(s.answer.Body, args[1])
 	ts.Check(err)
 	ts.Setenv(args[0], show(value))
+}
+
+func basic(ts *testscript.TestScript, _ *story, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("say basic NAME ID SECRET")
+	}
+	ts.Setenv(args[0], drive.Basic(drive.Credentials{ID: args[1], Secret: args[2]}))
 }
 
 func remember(ts *testscript.TestScript, s *story, args []string) {
