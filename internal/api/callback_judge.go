@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -268,8 +269,31 @@ func (o operations) understandEvent(ctx context.Context, h hearing, body []byte)
 func (o operations) seal(ctx context.Context, h hearing, m connection.Message, configuration []byte) (said, error) {
 	kept, parts := h.provider.SplitConfiguration(configuration)
 	m.Configuration = kept
+	m.Secret = slices.ContainsFunc(parts, func(part provider.Part) bool { return part.Class == provider.Secret })
+	if m.Secret {
+		var err error
+		if m.Bare, err = o.bare(ctx, store.Place{Account: h.Account, Provider: h.Provider}); err != nil {
+			return said{}, err
+		}
+	}
 	sealed, err := o.Vault.Configuration(ctx, store.Place{Account: h.Account, Provider: h.Provider}, parts, h.provider.Certificates)
 	return said{m, sealed}, err
+}
+
+// bare is the number of the event that brought the configuration in force, when
+// that has no secret; else 0.
+func (o operations) bare(ctx context.Context, at store.Place) (int64, error) {
+	c, err := o.Store.Connection(ctx, auth.Caller{Account: at.Account}, at.Account, at.Provider)
+	if err != nil || c.ConfiguredSeq == 0 {
+		return 0, err
+	}
+	fields, err := o.Store.SealedFields(ctx, at, "")
+	if slices.ContainsFunc(fields, func(f store.SealedField) bool {
+		return f.Version == c.ConfiguredSeq && f.Class == string(provider.Secret)
+	}) {
+		return 0, err
+	}
+	return c.ConfiguredSeq, err
 }
 
 // Inbox judges the calls that were received and not judged, because the

@@ -13,13 +13,16 @@ type Message struct {
 	Event         NewEvent // what is recorded; Signup and Rule are filled in here
 	Configuration []byte   // JSON object of what may rest in clear; nil when nothing was said of it
 	Final         bool     // it completes the signup, as a documented callback does
+	Secret        bool     // the configuration brings secrets, which are not in Configuration
+	Bare          int64    // the number of the event that brought a configuration without a secret; 0 when it is not known
 }
 
 // Hear takes in what a provider said of one signup. In the single model only
 // the newest one can be spoken of. A signup that was completed is not
 // completed again, nor reconfigured, while the connection is enabled: a
 // connection in use is never pointed elsewhere without a new signup. One that
-// has no configuration yet may still be given its first. What
+// has no configuration yet, or one without any of its secrets, may still be given
+// its first: nothing can be in use that has no keys. What
 // completes a signup happened when it was heard, unless it says otherwise: a
 // report of before that comes later is stale, and then nothing but the event
 // is recorded. It is Missing when there is no such signup. c must have been loaded whole.
@@ -32,7 +35,7 @@ func Hear(c *Connection, p *provider.Provider, in Message, act Act) (Event, erro
 		return Event{}, fault.New(fault.Invalid, fault.CodeSignupReplaced, "the signup was replaced by a newer one")
 	}
 	changes := in.Final || in.Configuration != nil
-	first := c.Configuration == nil && in.Configuration != nil
+	first := in.Configuration != nil && (c.Configuration == nil || in.Secret && in.Bare != 0 && in.Bare == c.ConfiguredSeq)
 	if changes && c.Status == Enabled && !s.CallbackAt.IsZero() && !first {
 		return Event{}, enabled("the connection is enabled, and this signup was completed before; it takes a new signup to change it")
 	}

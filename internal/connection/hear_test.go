@@ -115,6 +115,34 @@ func TestAConnectionThatWasEnabledWithoutAConfigurationMayStillBeGivenOne(t *tes
 	}
 }
 
+func TestAConfigurationWithoutItsSecretsMayStillBeReplacedByOneThatHasThem(t *testing.T) {
+	d := &desk{now: start}
+	c := apply(t, nil, single, `{"n":1}`, d)
+	hear(t, c, single, completes(c.Signups[0].ID, `{"name":"Acme"}`), d)
+	bare := c.ConfiguredSeq
+	for _, m := range []struct {
+		secret bool
+		bare   int64
+		code   string
+	}{
+		{false, bare, fault.CodeConnectionEnabled}, // harmless as well
+		{true, 0, fault.CodeConnectionEnabled},     // there is a secret
+		{true, bare - 1, fault.CodeConnectionEnabled},
+		{true, bare, ""},
+		{true, bare, fault.CodeConnectionEnabled}, // that is not the one in force any more
+	} {
+		keys := completes(c.Signups[0].ID, `{"id":1}`)
+		keys.Secret, keys.Bare = m.secret, m.bare
+		_, err := connection.Hear(c, single, keys, d.act())
+		if codeOf(err) != m.code {
+			t.Errorf("%+v: %v, want %q", m, err, m.code)
+		}
+	}
+	if string(c.Configuration) != `{"id":1}` {
+		t.Errorf("in force is %s", c.Configuration)
+	}
+}
+
 func TestASignupMayBeCompletedAgainOnceTheConnectionFailed(t *testing.T) {
 	d := &desk{now: start}
 	c := apply(t, nil, single, `{"n":1}`, d)
