@@ -207,6 +207,9 @@ func mayWrite(c Change, acc account.Account) bool {
 	if by := c.Caller.Actor; by != "" && acc.Owner != by && !by.IsPlatform() {
 		return false // it was moved to another owner since
 	}
+	if c.Caller.Provider != "" && c.Caller.Provider != c.Provider {
+		return false
+	}
 	if c.Owner == "" {
 		return c.Caller.Covers(acc.ID)
 	}

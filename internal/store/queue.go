@@ -155,18 +155,22 @@ type QueueCount struct {
 	N        int64
 }
 
+func (c QueueCount) group() group {
+	return group{provider: c.Provider, status: string(c.Status), turn: c.Turn, code: c.Code}
+}
+
 // Open says whether they wait for something.
 func (c QueueCount) Open() bool { return c.Status != connection.Enabled || c.Turn != "" }
 
 // QueueCounts says how many connections of an owner's accounts, or of the world
-// when the owner is a platform, stand how. It is Missing when the owner is not
+// when the owner is a platform, stand how; of the filter only the lists count. It is Missing when the owner is not
 // the caller's to speak for.
-func (s *Store) QueueCounts(ctx context.Context, caller auth.Caller, owner account.ID) ([]QueueCount, error) {
+func (s *Store) QueueCounts(ctx context.Context, caller auth.Caller, owner account.ID, f QueueFilter) ([]QueueCount, error) {
 	if !caller.Covers(owner) {
 		return nil, fault.Missing()
 	}
 	counts, err := list(ctx, s, tallyOf, scanCount, countedAs(owner))
-	return slices.DeleteFunc(counts, func(c QueueCount) bool { return c.N == 0 }), err
+	return slices.DeleteFunc(counts, func(c QueueCount) bool { return c.N == 0 || !f.takes(c.group()) }), err
 }
 
 func scanCount(r row) (c QueueCount, err error) {

@@ -54,7 +54,7 @@ func (t *tx) queue(ctx context.Context, owner account.ID, f QueueFilter, after Q
 	}
 	err := t.load(ctx, tallyOf, func(r row) error {
 		c, err := scanCount(r)
-		g := group{provider: c.Provider, status: string(c.Status), turn: c.Turn, code: c.Code}
+		g := c.group()
 		if c.Open() && f.takes(g) {
 			q.piles[g] = &pile{args: append([]any{as}, g.values()[1:]...), from: after, until: until}
 		}

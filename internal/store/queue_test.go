@@ -164,14 +164,14 @@ func testQueueVisibility(t *testing.T, d door) {
 		if err != nil || len(rows) != step.rows {
 			t.Errorf("%s asks for %s: %d rows, %v", step.who.Account, step.owner, len(rows), err)
 		}
-		counts, err := s.QueueCounts(context.Background(), step.who, step.owner)
+		counts, err := s.QueueCounts(context.Background(), step.who, step.owner, QueueFilter{})
 		if err != nil || len(counts) != step.rows {
 			t.Errorf("%s counts for %s: %v, %v", step.who.Account, step.owner, counts, err)
 		}
 	}
 	for _, who := range []auth.Caller{other, merchant} {
 		_, err := s.Queue(context.Background(), who, partnerID, QueueFilter{Now: noon}, QueuePosition{}, 10)
-		_, counting := s.QueueCounts(context.Background(), who, partnerID)
+		_, counting := s.QueueCounts(context.Background(), who, partnerID, QueueFilter{})
 		if fault.From(err).Kind != fault.NotFound || fault.From(counting).Kind != fault.NotFound {
 			t.Errorf("%s asks for another's queue: %v, %v", who.Account, err, counting)
 		}

@@ -96,6 +96,35 @@ func Connection(c *connection.Connection, p *provider.Provider, publicURL string
 	return append(b, '}')
 }
 
+// Signups encodes the signups of a connection as a bare array: all of the many
+// model, the newest one of the single model.
+func Signups(c *connection.Connection, p *provider.Provider, publicURL string) []byte {
+	shown := c.Signups
+	if !p.Signup.Many {
+		shown = c.Signups[len(c.Signups)-1:]
+	}
+	b := []byte{'['}
+	for i, s := range shown {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendSignup(b, s, p.Signup.View, publicURL)
+	}
+	return append(b, ']')
+}
+
+// Events encodes events as a bare array, as the connection shows them.
+func Events(events []connection.Event) []byte {
+	b := []byte{'['}
+	for i, e := range events {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, Event(e)...)
+	}
+	return append(b, ']')
+}
+
 // Connections encodes the connections of an account as its map shows them, by
 // provider: a provider that its catalogue does not know is left out. Nothing
 // that is secret is in a connection unless somebody put it there.
