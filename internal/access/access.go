@@ -93,7 +93,7 @@ type Access struct {
 	watch       *watch
 	cache       *cache
 	logins      *logins
-	issuers   *issuers
+	issuers     *issuers
 	uses        uses
 	counts      counts
 }

@@ -156,6 +156,9 @@ func (a *Access) fetchKeys(ctx context.Context, source store.KeySource) {
 		found.failing = true
 		return
 	}
+	if found.failing || found.good < 0 {
+		a.log.Info("fetched the keys of an account", "account", source.Account, "keys", keys.Len())
+	}
 	found.keys, found.good, found.failing = keys, begun, false
 }
 

@@ -78,7 +78,7 @@ type serveCommand struct {
 type gatewayFlags struct {
 	Gateway           gateways `placeholder:"SLUG=URL" help:"Gateway of a provider, to hand production signups to; once for each provider. In the environment they are separated by ;."`
 	GatewaySecretFile string   `placeholder:"FILE" help:"File, readable by nobody else, with the secret that calls to gateways are signed with: whsec_ and 24 to 64 random bytes in base64. Two lines during a change."`
-	OutboundAllow     ranges   `placeholder:"CIDR" help:"Range of addresses off the public internet that gateways may have, such as 10.20.0.0/16; may be repeated."`
+	OutboundAllow     ranges   `placeholder:"CIDR" help:"Range of addresses off the public internet where gateways may be and accounts may publish keys, such as 10.20.0.0/16; may be repeated."`
 }
 
 // gateways are URLs by the provider whose gateway is there.

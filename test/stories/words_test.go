@@ -2,6 +2,7 @@ package stories
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -33,6 +34,8 @@ type story struct {
 
 	contract []byte // as published
 
+	outside ed25519.PrivateKey // of an issuer beside the server
+
 	tokens     map[string]string // by name of the client
 	token      string            // "" for nobody
 	extra      []string          // headers of the next request
@@ -50,6 +53,7 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"visit": word(visit), "submit": word(submit), "unknown": word(unknown), "preflight": word(preflight),
 	"header": word(header), "body": body, "keep": word(keep), "basic": word(basic), "write": word(write),
 	"every": word(every), "remember": word(remember), "same-as": word(sameAs), "log": log,
+	"publish-keys": word(publishKeys), "assert": word(assert), "await": word(await),
 }
 
 // word makes a command of a function that has no use for "!".
