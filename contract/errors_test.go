@@ -86,6 +86,8 @@ var problemCodes = map[string]string{
 	"INVALID_ENCODING":                 "The text is not valid UTF-8, or can't be decoded.",
 	"INVALID_FILE":                     "The file can't be read, or its head line lacks a column.",
 	"INVALID_FORM":                     "The body is not a valid form.",
+	"INVALID_OWNER":                    "The account is no merchant, or its new owner is no partner of its world.",
+	"INVALID_RANGE":                    "The range is of another world, or the platform's own.",
 	"INVALID_FORMAT":                   "The text does not have the format that `params` names.",
 	"INVALID_JSON":                     "The body is not JSON, or something follows it. The message says at which byte.",
 	"INVALID_NAME":                     "The member has a name that is not allowed.",

@@ -15,6 +15,7 @@ import (
 	"mooring/internal/account"
 	"mooring/internal/auth"
 	"mooring/internal/cdd"
+	"mooring/internal/store"
 )
 
 // Worlds says which accounts a process serves.
@@ -109,8 +110,8 @@ func (c Config) check() error {
 	switch {
 	case c.DrainDelay < 0 || c.DrainDelay > MaxDrainDelay:
 		return fmt.Errorf("the drain delay must be between 0s and %s, so that stopping takes less than ten seconds", MaxDrainDelay)
-	case c.Retention < 0:
-		return errors.New("the time for which deleted accounts are kept can't be negative")
+	case c.Retention != 0 && c.Retention < store.IdempotencyLife:
+		return errors.New("deleted accounts are kept for at least 720h: answers about them are kept that long")
 	case c.LoginFailures < 1:
 		return errors.New("the number of failed logins a minute must be at least 1")
 	}

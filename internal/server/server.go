@@ -214,8 +214,8 @@ const (
 	spentKept  = 5 * time.Minute // after their end, for nodes whose clock is behind
 )
 
-// sweep removes what has passed its life: idempotency records, and the bodies
-// of received calls.
+// sweep removes what has passed its life: idempotency records, the bodies
+// of received calls, and what stands for accounts that were deleted long ago.
 func (s *Server) sweep(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -228,6 +228,7 @@ func (s *Server) sweep(ctx context.Context) error {
 		s.sweepAll(ctx, "idempotency records", s.store.SweepIdempotency, Now())
 		s.sweepAll(ctx, "tokens that have ended", s.store.SweepSpent, Now().Add(-spentKept))
 		s.sweepAll(ctx, "bodies of received calls", s.store.SweepInbox, Now().Add(-inboxLife))
+		s.sweepAll(ctx, "accounts that were deleted", s.store.EraseAccounts, Now())
 	}
 }
 

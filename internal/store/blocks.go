@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"mooring/internal/account"
-	"mooring/internal/auth"
 	"mooring/internal/fault"
 )
 
@@ -26,11 +25,13 @@ type IDBlock struct {
 // or nobody's.
 const lastNumber = 99_999
 
+// Left is how many ids of the range no account got yet, those apart that came
+// with accounts of another system.
+func (b IDBlock) Left() int { return max(lastNumber-b.Next+1, 0) }
+
 const blockColumns = `owner, block, next, created_at, created_by`
 
 var (
-	blocksOfOwner = reads(`SELECT ` + blockColumns + ` FROM id_block WHERE owner = $1 ORDER BY created_at, block`)
-
 	blocksFree = writes(`SELECT ` + blockColumns + ` FROM id_block WHERE owner = $1 AND next <= $2 ORDER BY created_at, block`)
 
 	blockTaken = writes(`SELECT block FROM id_block WHERE block = $1`)
@@ -43,14 +44,6 @@ var (
 
 	idsTaken = writes(`SELECT id FROM account WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3`)
 )
-
-// Blocks lists the ranges of ids that a partner's accounts get, oldest first.
-func (s *Store) Blocks(ctx context.Context, caller auth.Caller, owner account.ID) ([]IDBlock, error) {
-	if !caller.Covers(owner) {
-		return nil, fault.Missing()
-	}
-	return list(ctx, s, blocksOfOwner, scanBlock, string(owner))
-}
 
 func scanBlock(r row) (IDBlock, error) {
 	var (

@@ -24,9 +24,10 @@ const (
 var (
 	// The account in the inner query is the table; the caller sees the
 	// connection when it covers the account ($3) or owns it ($4).
+	// A deleted account's is seen only where the history is asked for ($5).
 	connectionSeen = reads(`SELECT ` + connectionColumns + ` FROM connection
 		WHERE account = $1 AND provider = $2
-		AND ($3 OR EXISTS (SELECT 1 FROM account AS a WHERE a.id = $1 AND a.owner = $4))`)
+		AND EXISTS (SELECT 1 FROM account AS a WHERE a.id = $1 AND ($3 OR a.owner = $4) AND ($5 OR a.deleted_at IS NULL))`)
 
 	// Sorted, so that two batches lock rows in one order and never wait in a circle.
 	connectionsOfBatch = batches(
@@ -79,7 +80,7 @@ func (p place) compare(other place) int {
 // covers or owns.
 func (s *Store) Connection(ctx context.Context, caller auth.Caller, id account.ID, provider string) (*connection.Connection, error) {
 	return s.wholeConnection(ctx, place{id, provider}, func(t *tx) (c *connection.Connection, err error) {
-		err = t.load(ctx, connectionSeen, intoConnection(&c), id, provider, caller.Covers(id), caller.Account)
+		err = t.load(ctx, connectionSeen, intoConnection(&c), id, provider, caller.Covers(id), caller.Account, false)
 		return c, err
 	})
 }
@@ -113,10 +114,11 @@ func (s *Store) wholeConnection(ctx context.Context, at place, head func(*tx) (*
 	return c, err
 }
 
-// head reads a connection without its signups and events.
+// head reads a connection without its signups and events; the platform finds
+// that of a deleted account, too.
 func (s *Store) head(ctx context.Context, caller auth.Caller, id account.ID, provider string) (*connection.Connection, error) {
 	var c *connection.Connection
-	err := s.lookup(ctx, connectionSeen, intoConnection(&c), id, provider, caller.Covers(id), caller.Account)
+	err := s.lookup(ctx, connectionSeen, intoConnection(&c), id, provider, caller.Covers(id), caller.Account, caller.Account.IsPlatform())
 	if err == nil && c == nil {
 		err = fault.Missing()
 	}

@@ -20,12 +20,15 @@ var (
 
 	accountDeleted = writes(`UPDATE account SET deleted_at = $2, deleted_by = $3, erase_at = $4 WHERE id = $1`)
 
-	retentionOf = writes(`SELECT retention_days FROM account WHERE id = $1`)
+	retentionOf = writes(`SELECT coalesce(retention_days, 0) FROM account WHERE id = $1`)
 
 	// Sorted, as batches lock them.
 	connectionsClosing = batches(
 		`SELECT `+connectionColumns+` FROM connection WHERE account = $1 ORDER BY account, provider`,
 		`SELECT `+connectionColumns+` FROM connection WHERE account = ANY ($1::text[]) ORDER BY account, provider FOR UPDATE`)
+
+	// Calls that nobody judged before are not judged any more.
+	callsClosed = writes(`UPDATE callback SET state = 'refused', judged_at = $2, code = $3 WHERE account = $1 AND state = 'received'`)
 
 	// Whoever has claimed one finds that it is not his any more.
 	tasksClosed = writes(`UPDATE task SET state = 'gave_up', lease = NULL, fence = fence + 1
@@ -52,6 +55,9 @@ func (s *Store) DeleteAccount(ctx context.Context, d Deed, l Leaving, show func(
 			return Answer{}, err
 		}
 		if _, err := t.change(ctx, tasksClosed, string(acc.ID)); err != nil {
+			return Answer{}, err
+		}
+		if _, err := t.change(ctx, callsClosed, string(acc.ID), micros(now), fault.CodeNotFound); err != nil {
 			return Answer{}, err
 		}
 		keep, err := t.keeps(ctx, acc.ID, l.Retention)
@@ -114,14 +120,19 @@ func (s *Store) closeConnections(ctx context.Context, t *tx, acc account.Account
 // keeps is how long what stands for an account is kept: by its own class, or
 // like all others.
 func (t *tx) keeps(ctx context.Context, id account.ID, otherwise time.Duration) (time.Duration, error) {
-	var days *int64
-	if err := t.load(ctx, retentionOf, func(r row) error { return r.Scan(&days) }, string(id)); err != nil || days == nil {
-		return otherwise, err
-	}
-	return time.Duration(*days) * day, nil
+	var days int64
+	err := t.load(ctx, retentionOf, func(r row) error { return r.Scan(&days) }, string(id))
+	return retention(days, otherwise), err
 }
 
-const day = 24 * time.Hour
+// retention is how long an account of a class of days is kept; one of no class
+// as long as all others.
+func retention(days int64, otherwise time.Duration) time.Duration {
+	if days == 0 {
+		return otherwise
+	}
+	return time.Duration(days) * 24 * time.Hour
+}
 
 // shown hands an account, with its profile, to whoever answers.
 func (t *tx) shown(ctx context.Context, acc account.Account, show func(Profiled) (Answer, error)) (Answer, error) {

@@ -50,7 +50,7 @@ var (
 		FROM sealed_field AS f
 		JOIN connection AS c ON c.account = f.account AND c.provider = f.provider AND c.configured_seq = f.version
 		JOIN account AS a ON a.id = f.account
-		WHERE f.not_after IS NOT NULL AND f.not_after <= $1 AND f.holder = ''
+		WHERE f.not_after IS NOT NULL AND f.not_after <= $1 AND f.holder = '' AND a.deleted_at IS NULL
 			AND (a.id = $2 OR a.owner = $2 OR ($3 AND substr(a.id, 1, 1) = substr($2, 1, 1)))
 		ORDER BY f.not_after, f.account, f.provider, f.pointer LIMIT $4`)
 

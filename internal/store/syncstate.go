@@ -44,6 +44,7 @@ var (
 	syncDue = reads(`SELECT c.account, c.provider FROM connection AS c
 		LEFT JOIN sync_state AS s ON s.account = c.account AND s.provider = c.provider
 		WHERE c.account BETWEEN $1 AND $2 AND c.status IN ('pending', 'enabled')
+			AND EXISTS (SELECT 1 FROM account AS a WHERE a.id = c.account AND a.deleted_at IS NULL)
 			AND replace($3, ',' || c.provider || ',', '') <> $3
 			AND (s.last_asked_at IS NULL OR s.last_asked_at < $4)
 		ORDER BY CASE c.status WHEN 'pending' THEN 0 ELSE 1 END, coalesce(s.last_asked_at, 0), c.account, c.provider
@@ -53,7 +54,7 @@ var (
 	// that they own.
 	syncDrifting = reads(`SELECT s.account, s.provider, s.last_asked_at, s.last_synced_at, s.last_error, s.drift, s.drift_since
 		FROM sync_state AS s JOIN account AS a ON a.id = s.account
-		WHERE s.drift <> '' AND (s.account, s.provider) > ($3, $4)
+		WHERE s.drift <> '' AND a.deleted_at IS NULL AND (s.account, s.provider) > ($3, $4)
 			AND (a.id = $1 OR a.owner = $1 OR ($2 AND substr(a.id, 1, 1) = substr($1, 1, 1)))
 		ORDER BY s.account, s.provider LIMIT $5`)
 )

@@ -142,6 +142,9 @@ func (o operation) needsMore() bool {
 		}
 	}
 	deletes := o.Method == http.MethodDelete && strings.HasSuffix(o.Path, "/accounts/{aid}") // the account that others need
+	if o.Method == http.MethodPost && (strings.HasSuffix(o.Path, "/owner") || strings.HasSuffix(o.Path, "/ranges")) {
+		return true // there has to be a partner
+	}
 	return deletes || strings.HasSuffix(o.Path, "/credentials") || strings.HasSuffix(o.Path, "/client-grants")
 }
 

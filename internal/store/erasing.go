@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"mooring/internal/account"
+)
+
+var (
+	accountsToErase = reads(`SELECT id FROM account
+		WHERE erase_at IS NOT NULL AND erased_at IS NULL AND erase_at <= $1 AND hold = '' ORDER BY erase_at LIMIT $2`)
+
+	accountErased = writes(`UPDATE account SET erased_at = $2, company = '{}'
+		WHERE id = $1 AND erased_at IS NULL AND erase_at <= $2 AND hold = ''`)
+
+	// What tells of an account or of people, and what opens it, in the order in
+	// which one thing stands on another. The rows that say that there was something
+	// stay: ids, times, statuses, the names of events.
+	erasures = []*statement{
+		writes(`DELETE FROM account_profile WHERE account = $1`),
+		writes(`UPDATE account_event SET body = NULL, statistics = NULL WHERE account = $1`),
+		writes(`UPDATE cdd_case SET request = '{}', events = '[]' WHERE account = $1`),
+		writes(`DELETE FROM callback_reference WHERE account = $1`),
+		writes(`UPDATE callback SET body = NULL, data_key = NULL, digest = NULL, reason = '', header = '{}', remote = '', sender = ''
+			WHERE account = $1`),
+		writes(`DELETE FROM sealed_field WHERE account = $1`),
+		writes(`DELETE FROM data_key WHERE account = $1`),
+		writes(`UPDATE task SET last_error = '' WHERE account = $1`),
+		writes(`UPDATE sync_state SET last_error = '' WHERE account = $1`),
+		writes(`UPDATE signup SET data = '{}', digest = NULL, signup_key = cast(seq AS text) WHERE account = $1`),
+		writes(`UPDATE event SET description = NULL, metadata = NULL, reason = NULL, external_id = NULL, provider_code = NULL
+			WHERE account = $1`),
+		writes(`UPDATE connection SET configuration = NULL, metadata = NULL, assignee = '' WHERE account = $1`),
+		writes(`DELETE FROM client_secret WHERE account = $1`),
+		writes(`UPDATE client SET name = '', description = '', callbacks = '[]' WHERE account = $1`),
+		writes(`DELETE FROM idempotency WHERE account = $1`),
+		writes(`UPDATE audit SET reason = '', detail = NULL, remote = '' WHERE account = $1`),
+	}
+)
+
+// actionErase is what the audit calls the erasure of an account, and byRetention
+// who did it.
+const (
+	actionErase = "account.erase"
+	byRetention = "retention"
+)
+
+// EraseAccounts erases at most limit deleted accounts that were kept for long
+// enough at now and that nobody holds, and returns how many it erased. Fewer
+// than limit means that no more are due.
+//
+// Answers that others were given about an account are gone by then: they are
+// kept for IdempotencyLife, and no account is erased before that.
+func (s *Store) EraseAccounts(ctx context.Context, now time.Time, limit int) (int, error) {
+	due, err := list(ctx, s, accountsToErase, func(r row) (id account.ID, err error) {
+		err = r.Scan(&id)
+		return id, err
+	}, micros(now), limit)
+	for n, id := range due {
+		if err := s.eraseAccount(ctx, id, now); err != nil {
+			return n, err
+		}
+	}
+	return len(due), err
+}
+
+func (s *Store) eraseAccount(ctx context.Context, id account.ID, now time.Time) error {
+	record := AuditRecord{
+		ID: uuid.Must(uuid.NewV7()).String(), Account: id, At: now, AccountAt: now,
+		By: byRetention, Action: actionErase, Outcome: AuditDone,
+	}
+	err := s.transact(ctx, func(ctx context.Context, t *tx) error {
+		erased, err := t.change(ctx, accountErased, string(id), micros(now))
+		if err != nil || erased == 0 { // another node was faster, or somebody holds it now
+			return err
+		}
+		for _, st := range erasures {
+			if _, err := t.change(ctx, st, string(id)); err != nil {
+				return err
+			}
+		}
+		if err := t.dropLabels(ctx, id); err != nil {
+			return err
+		}
+		return t.audit(ctx, record)
+	})
+	if err == nil {
+		s.erased.Add(1)
+	}
+	return err
+}
