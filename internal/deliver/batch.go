@@ -107,7 +107,9 @@ func (d *Deliverer) row(ctx context.Context, task store.Task, p *provider.Provid
 		default:
 			row[i] = gateway.Text(data, column.From)
 		}
-		row[i] = harmless(row[i])
+		if !p.Batch.Machine {
+			row[i] = harmless(row[i])
+		}
 	}
 	if len(parts) == 0 {
 		return row, nil, nil

@@ -38,6 +38,7 @@ type magic struct {
 
 type batch struct {
 	Separator string `json:"separator"`
+	Reader    string `json:"reader"`
 	Columns   []struct {
 		Name string `json:"name"`
 		From string `json:"from"`
@@ -106,7 +107,7 @@ func (f file) batch() *Batch {
 	if f.Batch == nil {
 		return nil
 	}
-	b := &Batch{Separator: []rune(f.Batch.Separator)[0]}
+	b := &Batch{Separator: []rune(f.Batch.Separator)[0], Machine: f.Batch.Reader == "machine"}
 	for _, c := range f.Batch.Columns {
 		b.Columns = append(b.Columns, Column(c))
 	}

@@ -152,6 +152,7 @@ type Magic struct {
 // Batch is how signups travel in files.
 type Batch struct {
 	Separator rune
+	Machine   bool        // whether a machine reads the file that is written; else a person does, with a spreadsheet
 	Columns   []Column    // of the file that is written
 	Answer    BatchAnswer // of the file that is read back
 }

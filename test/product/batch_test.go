@@ -114,3 +114,45 @@ func TestSignupsTravelInFiles(t *testing.T) {
 		t.Errorf("what was answered waits on, or what was not does not:\n%s%v", text, err)
 	}
 }
+
+// TestAMachineGetsValuesAsTheyAre is about a provider whose file says that a
+// machine reads what is written.
+func TestAMachineGetsValuesAsTheyAre(t *testing.T) {
+	shipped, err := os.ReadFile("../../providers/mastercard-3ds.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := t.TempDir()
+	text := strings.NewReplacer("mastercard-3ds", "scheme-3ds", "mastercard_3ds", "scheme_3ds", "Mastercard3DS", "Scheme3DS",
+		"batch:\n", "batch:\n  reader: machine\n").Replace(string(shipped))
+	if err := os.WriteFile(filepath.Join(own, "scheme-3ds.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir, platform, _ := initialised(t)
+	address := freeAddress(t)
+	s, err := drive.Serve(context.Background(), binary, "http://"+address,
+		"serve", "--data", dir, "--listen", address, "--public-url", "http://"+address, "--providers", own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Kill)
+	client := drive.NewClient(s.BaseURL)
+	token, err := client.Token(platform)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := fmt.Sprintf("/v1/accounts/%s/management/settings/connections/scheme-3ds", platform.Account)
+	body := `{"signup":{"case_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","store_id":"+4741234567"}}`
+	if answer, err := client.Do(http.MethodPost, path, bearer(token), []byte(body)); err != nil || answer.Status != http.StatusOK {
+		t.Fatal(err, string(answer.Body))
+	}
+	file := filepath.Join(t.TempDir(), "signups.csv")
+	c := exec.Command(binary, "batch", "write", "--connection", "scheme-3ds", "--url", s.BaseURL, "--client", platform.ID, file)
+	c.Env = append(os.Environ(), "MOORING_CLIENT_SECRET="+platform.Secret)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	if written, err := os.ReadFile(file); err != nil || !strings.HasSuffix(strings.TrimSpace(string(written)), ";+4741234567") {
+		t.Errorf("%v: the file is\n%s", err, written)
+	}
+}
