@@ -146,6 +146,15 @@ func (f QueueFilter) until(owner account.ID) int64 {
 	return last
 }
 
+// Unplaced lists connections that were written before where they stand was
+// kept with them, by account and provider, beginning after one.
+func (s *Store) Unplaced(ctx context.Context, after Place, limit int) ([]Place, error) {
+	return list(ctx, s, unplaced, func(r row) (at Place, err error) {
+		err = r.Scan(&at.Account, &at.Provider)
+		return at, err
+	}, string(after.Account), after.Provider, limit)
+}
+
 // QueueCount says how many connections stand in one way.
 type QueueCount struct {
 	Provider string
@@ -186,6 +195,9 @@ func countedAs(owner account.ID) string {
 	}
 	return string(owner)
 }
+
+var unplaced = reads(`SELECT account, provider FROM connection
+	WHERE since IS NULL AND (account, provider) > ($1, $2) ORDER BY account, provider LIMIT $3`)
 
 const (
 	queueColumns = `account, provider, status, stands_at, since, turn, due_at, code, assignee, snoozed_until`

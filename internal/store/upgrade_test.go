@@ -43,6 +43,7 @@ func TestRowsOfTheFirstSchemaLiveOn(t *testing.T) {
 			if a, err := s.Account(context.Background(), merchant, merchantID); err != nil || a.Ahead != 0 {
 				t.Errorf("an old account came back as %+v, %v", a, err)
 			}
+			wantPlaced(t, s)
 			change := hearing(1, func(s *connection.Signup) { s.CallbackAt = noon })
 			change.System = true
 			mustChange(t, s, also(change, func(_ Found, d *Decision) { d.Tasks = []Task{taskOf(TaskStep, old.ID, noon)} }))
@@ -51,6 +52,39 @@ func TestRowsOfTheFirstSchemaLiveOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wantPlaced sees that an old connection is in no list until it is placed, and
+// then where its history says.
+func wantPlaced(t *testing.T, s *Store) {
+	t.Helper()
+	waiting := func() (places int, rows []QueueRow) {
+		old, err := s.Unplaced(context.Background(), Place{}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err = s.Queue(context.Background(), merchant, merchantID, QueueFilter{Now: noon}, QueuePosition{}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(old), rows
+	}
+	if places, rows := waiting(); places != 1 || len(rows) != 0 {
+		t.Errorf("before: %d to be placed, %d in the queue", places, len(rows))
+	}
+	for range 2 {
+		mustChange(t, s, Change{
+			System: true, Account: merchantID, Provider: "vipps", Whole: true,
+			Decide: func(f Found) (Decision, error) {
+				f.Connection.Place(vipps)
+				return Decision{Connection: f.Connection}, nil
+			},
+		})
+	}
+	if places, rows := waiting(); places != 0 || len(rows) != 1 || rows[0].Stand.Event != connection.SignupReceived {
+		t.Errorf("after: %d to be placed, %+v in the queue", places, rows)
+	}
+	wantTally(t, s, merchantID)
 }
 
 // writeFirstSchema makes a database as the first release left it.
