@@ -36,7 +36,7 @@ func (a *Access) Exchange(ctx context.Context, caller auth.Caller, target accoun
 	}
 	issued := a.now().UTC().Truncate(time.Second)
 	token, err := a.keyring.Load().SignExchange(ctx, auth.ExchangeClaims{
-		Client: caller.Client, Account: target, Actor: caller.Account, ID: id.String(),
+		Client: caller.Client, Account: target, Actor: caller.Account, Scopes: caller.Scopes.And(auth.Acting), ID: id.String(),
 		IssuedAt: issued, ExpiresAt: issued.Add(ExchangeLife),
 	})
 	if err != nil {
@@ -63,7 +63,7 @@ func (a *Access) mayActFor(ctx context.Context, owner, target account.ID) error 
 
 // exchangeCaller holds the claims of an exchange token against the client, the
 // grant and the accounts as they are now. Its scopes are those that a token of
-// the account would have.
+// the account would have: no more than the token that was exchanged had.
 func (a *Access) exchangeCaller(ctx context.Context, claims auth.ExchangeClaims) (auth.Caller, error) {
 	grant, _, err := a.standing(ctx, claims.Client, claims.Actor)
 	if err != nil {
@@ -74,7 +74,7 @@ func (a *Access) exchangeCaller(ctx context.Context, claims auth.ExchangeClaims)
 		return auth.Caller{}, err
 	}
 	caller := auth.Caller{
-		Account: claims.Account, Kind: target.Kind, Client: claims.Client, Scopes: grant.Scopes.And(auth.Acting),
+		Account: claims.Account, Kind: target.Kind, Client: claims.Client, Scopes: claims.Scopes.And(grant.Scopes).And(auth.Acting),
 		Token: tokenHash(claims.ID), Actor: claims.Actor,
 		Exchange: &auth.Exchange{Actor: claims.Actor, ID: claims.ID, ExpiresAt: claims.ExpiresAt},
 	}

@@ -18,6 +18,7 @@ type ExchangeClaims struct {
 	Client    string // "sub" and "client_id"
 	Account   account.ID
 	Actor     account.ID
+	Scopes    Scopes    // of the token that was exchanged, as far as Acting goes
 	IssuedAt  time.Time // whole seconds
 	ExpiresAt time.Time // whole seconds; the token is good before, not at, this instant
 	ID        string    // "jti"
@@ -45,15 +46,15 @@ type wireActor struct {
 	Subject string `json:"sub"`
 }
 
-// wireExchange is the body of an exchange token. It has no scope: what its
-// bearer may is decided when it is used. The order of its members is part of
-// the format, as that of wireClaims is.
+// wireExchange is the body of an exchange token. The order of its members is
+// part of the format, as that of wireClaims is.
 type wireExchange struct {
 	Issuer    string    `json:"iss"`
 	Subject   string    `json:"sub"`
 	Audience  string    `json:"aud"`
 	ClientID  string    `json:"client_id"`
 	Actor     wireActor `json:"act"`
+	Scope     string    `json:"scope"`
 	IssuedAt  int64     `json:"iat"`
 	ExpiresAt int64     `json:"exp"`
 	ID        string    `json:"jti"`
@@ -62,7 +63,7 @@ type wireExchange struct {
 func encodeExchange(a Audiences, c ExchangeClaims) ([]byte, error) {
 	return json.Marshal(wireExchange{
 		Issuer: a.Issuer(), Subject: c.Client, ClientID: c.Client,
-		Audience: a.ExchangeAudience(c.Account), Actor: wireActor{string(c.Actor)},
+		Audience: a.ExchangeAudience(c.Account), Actor: wireActor{string(c.Actor)}, Scope: c.Scopes.String(),
 		IssuedAt: c.IssuedAt.Unix(), ExpiresAt: c.ExpiresAt.Unix(),
 		ID: c.ID,
 	})
@@ -87,7 +88,7 @@ func decodeExchange(a Audiences, payload []byte, now time.Time) (ExchangeClaims,
 		return ExchangeClaims{}, errClaims
 	}
 	c := ExchangeClaims{
-		Client: w.Subject, Account: id, Actor: actor, ID: w.ID,
+		Client: w.Subject, Account: id, Actor: actor, Scopes: ParseScopes(w.Scope), ID: w.ID,
 		IssuedAt: time.Unix(w.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(w.ExpiresAt, 0).UTC(),
 	}
 	again, err := encodeExchange(a, c)
