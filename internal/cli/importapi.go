@@ -147,18 +147,29 @@ func textOf(raw json.RawMessage) string {
 	return text
 }
 
-// onlyShown are the members of an account object that no account says of itself.
-var onlyShown = []string{
-	"id", "account_id", "partner_id", "active", "livemode", "created_at", "created_by", "updated_at", "updated_by",
-	"deleted_at", "deleted_by", "statistics", "connections", "paging_token",
-}
+// The members of an account object: what it says of itself, and what only
+// answers show.
+var (
+	profileMembers = []string{
+		"applicant", "company", "billing", "language_code", "progression", "account_manager", "reseller_id", "jwks", "services",
+		"subscription", "configuration", "custom_price_package", "price_package", "sale_channel",
+	}
+	shownMembers = []string{
+		"id", "account_id", "partner_id", "active", "livemode", "created_at", "created_by", "updated_at", "updated_by",
+		"deleted_at", "deleted_by", "statistics", "connections", "paging_token",
+	}
+)
 
 // row is an account as the server is told of it.
 func (r *upstreamReader) row(account map[string]json.RawMessage) map[string]any {
 	row, profile := map[string]any{"id": account["account_id"]}, map[string]json.RawMessage{}
 	for name, value := range account {
-		if !slices.Contains(onlyShown, name) && string(value) != "null" {
+		switch {
+		case string(value) == "null" || slices.Contains(shownMembers, name):
+		case slices.Contains(profileMembers, name):
 			profile[name] = value
+		default:
+			r.unseen[unseen{"the member " + printable(name) + ", which accounts do not have here", "account"}]++
 		}
 	}
 	if len(profile) > 0 {
@@ -277,7 +288,7 @@ func (r *upstreamReader) tell(w io.Writer) {
 	if len(r.unseen) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "What the other server does not show, so that it is not here:")
+	fmt.Fprintln(w, "What could not be seen or kept:")
 	for _, u := range slices.SortedFunc(maps.Keys(r.unseen), func(a, b unseen) int { return strings.Compare(a.what, b.what) }) {
 		fmt.Fprintf(w, "  %s (%s)\n", u.what, counted(r.unseen[u], u.of))
 	}

@@ -193,7 +193,7 @@ func (s *Store) bring(ctx context.Context, t *tx, rows []Import) error {
 	slices.SortStableFunc(rows, func(a, b Import) int { return rank(a.Kind) - rank(b.Kind) })
 	var e effects
 	counted := tally{}
-	var connections, signups, events, references [][]any
+	var connections, signups, events, references, labels [][]any
 	for _, r := range rows {
 		if r.New {
 			if err := t.addAccount(ctx, r.Whole); err != nil {
@@ -213,6 +213,9 @@ func (s *Store) bring(ctx context.Context, t *tx, rows []Import) error {
 			for _, reference := range slices.Sorted(maps.Keys(c.References)) {
 				references = append(references, []any{string(p.account), p.provider, reference, c.References[reference]})
 			}
+			for _, label := range optionLabels(r.Account, c.Connection) {
+				labels = append(labels, []any{string(r.Owner), label, string(r.ID)})
+			}
 			e.keys, e.fields = append(e.keys, c.Keys...), append(e.fields, c.Fields...)
 		}
 	}
@@ -224,6 +227,7 @@ func (s *Store) bring(ctx context.Context, t *tx, rows []Import) error {
 		{signupAdded, signups},
 		{eventAdded, events},
 		{referencesAdded, references},
+		{labelAdded, labels},
 	} {
 		if err := t.changeMany(ctx, part.st, part.rows); err != nil {
 			return err
@@ -233,6 +237,23 @@ func (s *Store) bring(ctx context.Context, t *tx, rows []Import) error {
 		return err
 	}
 	return e.write(ctx, t, nil)
+}
+
+// optionLabels are what an account is found by for the payment options of a
+// connection: those that are open, else those that it was signed up for.
+func optionLabels(acc account.Account, c *connection.Connection) []string {
+	if acc.Owner == "" { // in no list
+		return nil
+	}
+	options := connection.PaymentOptions(c.Configuration)
+	if len(options) == 0 {
+		options = connection.PaymentOptions(c.Signups[len(c.Signups)-1].Data)
+	}
+	for i, option := range options {
+		options[i] = account.Label(account.LabelPaymentOptions+c.Provider, option)
+	}
+	slices.Sort(options)
+	return slices.Compact(options)
 }
 
 // rank is lower for accounts that may own others.
