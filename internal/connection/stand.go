@@ -66,8 +66,8 @@ const MaxSnooze = 366 * 24 * time.Hour
 
 // Assign says who looks after a connection from now on; "" for nobody.
 func (c *Connection) Assign(who string) error {
-	if err := c.mustWait(); err != nil {
-		return err
+	if who != "" && !c.Open() {
+		return settled()
 	}
 	c.Stand.Assignee = who
 	return nil
@@ -76,8 +76,8 @@ func (c *Connection) Assign(who string) error {
 // Snooze puts a connection off until a time of the account's own; the zero time
 // ends that. What happens to the connection ends it too.
 func (c *Connection) Snooze(until, now time.Time) error {
-	if err := c.mustWait(); err != nil {
-		return err
+	if !until.IsZero() && !c.Open() {
+		return settled()
 	}
 	if !until.IsZero() && (!until.After(now) || until.After(now.Add(MaxSnooze))) {
 		return fault.Refused(fault.Problem{
@@ -89,10 +89,7 @@ func (c *Connection) Snooze(until, now time.Time) error {
 	return nil
 }
 
-// mustWait refuses what makes no sense for a connection that is settled.
-func (c *Connection) mustWait() error {
-	if c.Open() {
-		return nil
-	}
+// settled is the refusal of what makes no sense once nobody has to act.
+func settled() error {
 	return fault.New(fault.Conflict, fault.CodeConflict, "the connection is settled: nobody has to act")
 }

@@ -145,7 +145,8 @@ func (o operation) needsMore() bool {
 	if o.Method == http.MethodPost && (strings.HasSuffix(o.Path, "/owner") || strings.HasSuffix(o.Path, "/ranges")) {
 		return true // there has to be a partner
 	}
-	return deletes || strings.HasSuffix(o.Path, "/credentials") || strings.HasSuffix(o.Path, "/client-grants")
+	waiting := o.Method == http.MethodPut && strings.Contains(o.Path, "/queue/") // a connection that is not settled
+	return deletes || waiting || strings.HasSuffix(o.Path, "/credentials") || strings.HasSuffix(o.Path, "/client-grants")
 }
 
 func (o operation) writes() bool       { return o.Method != http.MethodGet }
