@@ -289,6 +289,13 @@ func testConnectionVisibility(t *testing.T, d door) {
 			t.Errorf("%s: %v, %v", test.name, err, errEvents)
 		}
 	}
+	must(t, deleteDirectly(s, merchantID))
+	for _, caller := range []auth.Caller{merchant, partner, platform} {
+		_, err := s.Connection(context.Background(), caller, merchantID, "vipps")
+		wantMissing(t, "the connection of a deleted account", err)
+		_, err = s.Events(context.Background(), caller, merchantID, "vipps", 0, 10)
+		wantMissing(t, "the events of a deleted account", err)
+	}
 }
 
 func testClient(t *testing.T, d door) {
