@@ -103,7 +103,7 @@ type accountListCommand struct {
 	Progression      []string `placeholder:"WORD" help:"How far the account is: applied, live, frozen or deactivated."`
 	Connection       []string `placeholder:"NAME" help:"Has a connection with one of these providers."`
 	ConnectionStatus []string `placeholder:"STATUS" help:"That connection is pending, enabled, failed or declined."`
-	PaymentOption    string   `placeholder:"NAME" help:"Has this payment option, such as payex.creditcard."`
+	PaymentOption    string   `placeholder:"NAME" help:"Has this payment option, as its provider names it."`
 	Service          []string `placeholder:"PATH" help:"Has this service, or this value in one, such as checkout.status.enabled."`
 	AccountManager   []string `placeholder:"EMAIL" help:"Has this manager."`
 	Limit            int      `default:"25" help:"How many accounts at most; 0 means all."`
