@@ -1,12 +1,16 @@
 package auth
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +65,12 @@ func ParseOutsideKeys(text []byte) (OutsideKeys, error) {
 		if !key.IsPublic() {
 			return OutsideKeys{}, errors.New("read a JWK set: it has a key that is not public")
 		}
+		var says struct {
+			Operations []string `json:"key_ops"`
+		}
+		if json.Unmarshal(member, &says) != nil || says.Operations != nil && !slices.Contains(says.Operations, "verify") {
+			continue
+		}
 		if algorithms := algorithmsOf(key); algorithms != nil {
 			found.keys = append(found.keys, outsideKey{key.KeyID, algorithms, key.Key})
 		}
@@ -79,7 +89,7 @@ func algorithmsOf(key jose.JSONWebKey) []jose.SignatureAlgorithm {
 	var able []jose.SignatureAlgorithm
 	switch public := key.Key.(type) {
 	case *rsa.PublicKey:
-		if bits := public.N.BitLen(); bits >= rsaBits && bits <= maxRSABits && public.E >= 3 && public.E%2 == 1 {
+		if bits := public.N.BitLen(); bits >= rsaBits && bits <= maxRSABits && public.E >= 3 && public.E%2 == 1 && !guessable(public.N) {
 			able = []jose.SignatureAlgorithm{jose.RS256, jose.PS256}
 		}
 	case *ecdsa.PublicKey:
@@ -150,11 +160,52 @@ func (k OutsideKeys) open(token string) (payload []byte, kind string, err error)
 		if err != nil {
 			continue
 		}
-		if payload, err := signed.Verify(key.public); err == nil {
+		payload, err := signed.Verify(key.public)
+		if err == nil && header.Algorithm == jose.PS256 {
+			err = strictPSS(token, key.public)
+		}
+		if err == nil {
 			return payload, kind, nil
 		}
 	}
 	return nil, "", errOutsideKey
+}
+
+// strictPSS demands a salt as long as the hash (RFC 7518, section 3.5), which
+// the library does not.
+func strictPSS(token string, public any) error {
+	key, ok := public.(*rsa.PublicKey)
+	at := strings.LastIndexByte(token, '.')
+	raw, err := decodePart(token[at+1:])
+	if !ok || err != nil {
+		return errOutsideKey
+	}
+	sum := sha256.Sum256([]byte(token[:at]))
+	return rsa.VerifyPSS(key, crypto.SHA256, sum[:], raw, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+}
+
+// smallPrimes are those modulo which a modulus of the weak kind gives itself away.
+var smallPrimes = []int64{
+	3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127,
+	131, 137, 139, 149, 151, 157, 163, 167,
+}
+
+// guessable says whether a modulus was made by chips that chose their primes
+// badly, so that the private key can be computed (CVE-2017-15361): modulo each
+// small prime it is then a power of 65537.
+func guessable(n *big.Int) bool {
+	for _, p := range smallPrimes {
+		rest, power := new(big.Int).Mod(n, big.NewInt(p)).Int64(), int64(1)
+		found := false
+		for range p {
+			found = found || power == rest
+			power = power * (65537 % p) % p
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
 }
 
 // cutOutside decodes the parts of a compact token, strictly.

@@ -50,6 +50,7 @@ type app struct {
 	Import      importCommand      `cmd:"" help:"Take accounts in from another system."`
 	Keys        keysCommand        `cmd:"" help:"Rotate the key file, or verify it."`
 	Credentials credentialsCommand `cmd:"" help:"Release credentials, and see which end soon."`
+	Token       tokenCommand       `cmd:"" help:"Get an access token, or explain one."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 	Completion  completionCommand  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 }
