@@ -225,8 +225,14 @@ func printAccount(out io.Writer, text json.RawMessage, whole bool) error {
 		return err
 	}
 	rows := [][]string{
-		{"account", v.ID}, {"partner", v.Partner}, {"name", v.Company.BusinessName}, {"number", v.Company.OrganizationNumber},
-		{"country", v.Company.Address.Country}, {"progression", v.Progression}, {"manager", v.AccountManager.Email}, {"created", v.CreatedAt},
+		{"account", v.ID},
+		{"partner", v.Partner},
+		{"name", v.Company.BusinessName},
+		{"number", v.Company.OrganizationNumber},
+		{"country", v.Company.Address.Country},
+		{"progression", v.Progression},
+		{"manager", v.AccountManager.Email},
+		{"created", v.CreatedAt},
 	}
 	for _, connection := range v.connections() {
 		rows = append(rows, []string{"connection", connection})

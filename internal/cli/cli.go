@@ -48,6 +48,8 @@ type app struct {
 	Audit       auditCommand       `cmd:"" help:"Show who did what to an account, and who was denied."`
 	Erase       eraseCommand       `cmd:"" help:"Erase the person behind a signup."`
 	Import      importCommand      `cmd:"" help:"Take accounts in from another system."`
+	Client      clientCommand      `cmd:"" help:"Create, list, rotate, disable and delete API clients."`
+	Grant       grantCommand       `cmd:"" help:"List, add and remove what API clients may do."`
 	Keys        keysCommand        `cmd:"" help:"Rotate the key file, or verify it."`
 	Credentials credentialsCommand `cmd:"" help:"Release credentials, and see which end soon."`
 	Token       tokenCommand       `cmd:"" help:"Get an access token, or explain one."`

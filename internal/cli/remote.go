@@ -47,6 +47,7 @@ type remote struct {
 	bearer  secret.Plain
 	account string      // that the token is for
 	header  http.Header // sent with each call; a command may add to it
+	issuer  string      // the address that the server is known under, once it was asked for
 	about   string      // what is not there when the server says that something is not
 }
 
