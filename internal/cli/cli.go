@@ -44,6 +44,7 @@ type app struct {
 	Simulate    simulateCommand    `cmd:"" help:"Let the simulated provider of a test account play another scenario."`
 	Inbox       inboxCommand       `cmd:"" help:"List, show and replay what providers called back about."`
 	Batch       batchCommand       `cmd:"" help:"Move signups in files, for providers that take files."`
+	Queue       queueCommand       `cmd:"" help:"List, count and look after the connections that wait for somebody."`
 	Drift       driftCommand       `cmd:"" help:"List enabled connections that their provider sees otherwise."`
 	Audit       auditCommand       `cmd:"" help:"Show who did what to an account, and who was denied."`
 	Erase       eraseCommand       `cmd:"" help:"Erase the person behind a signup."`
