@@ -31,8 +31,15 @@ func searchForMarkers(t *testing.T, args ...string) {
 		lives = append(lives, c)
 	}
 	home := map[string][]byte{}
-	for _, place := range []string{"/metrics", "/v1/operator/credentials/expiring"} {
+	// Not even what the connection's own GET shows may be in the map of an account.
+	list, settings := "/v1/accounts/T112/management/accounts?limit=100", "/v1/accounts/"+lives[0].account+"/management/settings"
+	for _, place := range []string{"/metrics", "/v1/operator/credentials/expiring", list, settings} {
 		home[place] = lives[0].call("platform", http.MethodGet, place, nil, http.StatusOK).Body
+	}
+	for _, place := range []string{list, settings} {
+		if n := strings.Count(string(home[place]), `"configuration":{`); n < 5 {
+			t.Errorf("%s shows %d configurations: %s", place, n, home[place])
+		}
 	}
 	home["the log"] = []byte(s.Log())
 	if code, err := s.Stop(); err != nil || code != 0 {
