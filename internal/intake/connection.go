@@ -125,7 +125,7 @@ func (p *plan) restore(at store.Place, of *provider.Provider, c Connection) (res
 		problems = append(problems, problem("/metadata", "SECRET_NOT_ALLOWED", "holds what must not be kept in clear"))
 	}
 	if configuration := emptied(c.Configuration); configuration != nil {
-		if err := of.CheckConfiguration(configuration); err != nil {
+		if err := of.CheckKept(configuration); err != nil {
 			problems = append(problems, problem("/configuration", fault.CodeInvalidParameter, err.Error()))
 		}
 		past.Configuration, r.configured = of.SplitConfiguration(configuration)

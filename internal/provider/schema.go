@@ -45,6 +45,7 @@ func (noLoader) Load(url string) (any, error) {
 type violation struct {
 	pointer string // the member itself, also when it is missing or does not belong
 	reason  string
+	missing bool // it is one that must be there and is not
 }
 
 // violationsOf takes the outcome of a validation apart, each rule once, in a
@@ -75,18 +76,18 @@ func collect(e *jsonschema.ValidationError, found map[violation]bool) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Required:
 		for _, name := range k.Missing {
-			found[violation{at + pointerTo(name), fmt.Sprintf("%q is missing", name)}] = true
+			found[violation{at + pointerTo(name), fmt.Sprintf("%q is missing", name), true}] = true
 		}
 	case *kind.DependentRequired:
 		for _, name := range k.Missing {
-			found[violation{at + pointerTo(name), fmt.Sprintf("%q is missing", name)}] = true
+			found[violation{at + pointerTo(name), fmt.Sprintf("%q is missing", name), true}] = true
 		}
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
-			found[violation{at + pointerTo(name), fmt.Sprintf("%q does not belong here", name)}] = true
+			found[violation{at + pointerTo(name), fmt.Sprintf("%q does not belong here", name), false}] = true
 		}
 	default:
-		found[violation{at, reasonOf(k)}] = true
+		found[violation{at, reasonOf(k), false}] = true
 	}
 }
 
