@@ -70,6 +70,7 @@ func suite(t *testing.T, d door) {
 		"what was written leaves a record":                         testChangeAudit,
 		"a record that can't be written undoes its change":         testAuditOrNothing,
 		"the audit shows itself to those it concerns":              testAuditVisibility,
+		"no read tells what is another's":                          testForeignReads,
 		"the audit is filtered and paged":                          testAuditFilters,
 		"effects that are not the decision's own are refused":      testBadEffects,
 		"two configurations are kept":                              testConfigurationVersions,
