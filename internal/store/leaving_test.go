@@ -161,23 +161,20 @@ func TestNodesGiveEachIDOnce(t *testing.T) {
 func TestNodesCloseEveryConnectionOfADeletedAccount(t *testing.T) {
 	all := nodes(t, 2)
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		for range 200 {
-			c := signing(merchant)
-			c.Provider = "p" + newID()
-			decide := c.Decide
-			c.Decide = func(f Found) (Decision, error) {
-				d, err := decide(f)
-				if d.Connection != nil {
-					d.Connection.Provider = c.Provider
+	written := make(chan struct{}, 10_000)
+	for range 8 {
+		wg.Go(func() {
+			for {
+				if _, err := all[1].Change(context.Background(), signingElsewhere(merchant)); err != nil {
+					return // it is gone
 				}
-				return d, err
+				written <- struct{}{}
 			}
-			if _, err := all[1].Change(context.Background(), c); err != nil {
-				return // it is gone
-			}
-		}
-	})
+		})
+	}
+	for range 40 {
+		<-written
+	}
 	if err := deleteAccount(all[0], partner, partnerID, merchantID); err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +185,22 @@ func TestNodesCloseEveryConnectionOfADeletedAccount(t *testing.T) {
 	if err != nil || open != 0 {
 		t.Errorf("%d connections of a deleted account are open, %v", open, err)
 	}
+}
+
+// signingElsewhere is a change that starts a connection with a provider that
+// nobody has.
+func signingElsewhere(who auth.Caller) Change {
+	c := signing(who)
+	c.Provider = "p" + newID()
+	decide := c.Decide
+	c.Decide = func(f Found) (Decision, error) {
+		d, err := decide(f)
+		if d.Connection != nil {
+			d.Connection.Provider = c.Provider
+		}
+		return d, err
+	}
+	return c
 }
 
 func testDeleteAccount(t *testing.T, d door) {
