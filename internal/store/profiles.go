@@ -100,6 +100,11 @@ func (s *Store) UpdateAccount(
 		if err := t.saveProfile(ctx, w.Account, w.Profile); err != nil {
 			return Answer{}, err
 		}
+		if w.Profile.Text("jwks", "uri") != before.Text("jwks", "uri") { // who signs in with its keys is known by them
+			if err := t.moveEpoch(ctx); err != nil {
+				return Answer{}, err
+			}
+		}
 		return t.show(ctx, w, show)
 	})
 }
