@@ -106,11 +106,22 @@ func (s Seeder) Dev(ctx context.Context) (World, error) {
 // account makes an account unless it is there.
 func (s Seeder) account(ctx context.Context, a account.Account) error {
 	a.CreatedAt, a.CreatedBy = s.Now(), "seed"
-	err := s.Store.CreateAccount(ctx, a)
+	err := s.Store.AddAccount(ctx, account.Whole{Account: a, Profile: profileOf(a.Company)})
 	if f := new(fault.Fault); errors.As(err, &f) && f.Kind == fault.Conflict {
 		return nil
 	}
 	return err
+}
+
+// profileOf is what an account says that was made like any other: so it can be
+// read, changed and written back.
+func profileOf(c account.Company) account.Profile {
+	p := account.ProfileOf(c)
+	address := map[string]any{"address_line": "Havnegata 1", "postal_code": "0150", "postal_place": "Oslo", "country": "NO"}
+	p.Object("company")["address"] = address
+	p["billing"] = map[string]any{"business_name": c.BusinessName, "address": address}
+	p["applicant"] = map[string]any{"email": "owner@mooring.example", "agreement": map[string]any{"accepted": true}}
+	return p
 }
 
 func (s Seeder) client(ctx context.Context, id account.ID, name string, scopes auth.Scopes) (Credentials, error) {
