@@ -131,14 +131,18 @@ func (k keys) sorted() [][]any {
 
 // write stores what the decisions came to: each connection's row once.
 func (g *ground) write(ctx context.Context, t *tx) error {
-	var added, moves, signups, movedSignups, events [][]any
+	var added, moves, advance, signups, movedSignups, events [][]any
 	touched := g.changed()
 	for _, l := range touched {
 		switch {
 		case l.stored == nil:
 			added = append(added, made(l.head, g.accounts[l.account]))
 		case !sameHead(l.stored, l.head):
-			moves = append(moves, moved(l.head))
+			if advances(l.stored, l.head) {
+				advance = append(advance, advanced(l.head))
+			} else {
+				moves = append(moves, moved(l.head))
+			}
 		}
 		for _, i := range slices.Sorted(maps.Keys(l.moved)) {
 			movedSignups = append(movedSignups, movedSignup(l.place, l.signups[i]))
@@ -164,6 +168,7 @@ func (g *ground) write(ctx context.Context, t *tx) error {
 	}{
 		{connectionAdded, added},
 		{connectionMoved, moves},
+		{connectionAdvanced, advance},
 		{signupAdded, signups},
 		{signupMoved, movedSignups},
 		{eventAdded, events},

@@ -63,6 +63,23 @@ var (
 			AS u (account, provider, schema, status, configuration, metadata, updated_at, last_seq, last_event_at,
 				occurred_at, last_signup, history, configured_seq, stands_at, since, turn, due_at, code, assignee, snoozed_until)
 		WHERE c.account = u.account AND c.provider = u.provider`)
+
+	// What most events do: the status and whose turn it is stay. An index is
+	// written for each column that a statement names, whether it changes or not.
+	connectionAdvanced = batches(
+		`UPDATE connection SET schema = $3, configuration = $4, metadata = $5, updated_at = $6,
+			last_seq = $7, last_event_at = $8, occurred_at = $9, last_signup = $10, history = $11,
+			configured_seq = $12, stands_at = $13, since = $14
+		WHERE account = $1 AND provider = $2`,
+		`UPDATE connection AS c SET schema = u.schema, configuration = u.configuration,
+			metadata = u.metadata, updated_at = u.updated_at, last_seq = u.last_seq, last_event_at = u.last_event_at,
+			occurred_at = u.occurred_at, last_signup = u.last_signup, history = u.history,
+			configured_seq = u.configured_seq, stands_at = u.stands_at, since = u.since
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+			$8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::bigint[])
+			AS u (account, provider, schema, configuration, metadata, updated_at, last_seq, last_event_at,
+				occurred_at, last_signup, history, configured_seq, stands_at, since)
+		WHERE c.account = u.account AND c.provider = u.provider`)
 )
 
 // place is the identity of a connection.
@@ -139,6 +156,23 @@ func ownerOf(acc account.Account) account.ID { return cmp.Or(acc.Owner, acc.ID) 
 // moved is a row that follows its history: its identity, then historyColumns.
 func moved(c *connection.Connection) []any {
 	return append([]any{string(c.Account), c.Provider}, history(c)...)
+}
+
+// advanced is a row whose status and turn stay, as connectionAdvanced takes it.
+func advanced(c *connection.Connection) []any {
+	return []any{
+		string(c.Account), c.Provider, c.Schema, document(c.Configuration), document(c.Metadata), micros(c.UpdatedAt),
+		c.LastSeq, micros(c.LastEventAt), micros(c.OccurredAt), c.LastSignup, c.History, c.ConfiguredSeq,
+		c.Stand.Event, micros(c.Stand.Since),
+	}
+}
+
+// advances says whether a connection stays in the place of the lists that it
+// has, but for how long it has stood there.
+func advances(before, after *connection.Connection) bool {
+	a, b := before.Stand, after.Stand
+	return before.Status == after.Status && a.Turn == b.Turn && a.Code == b.Code && a.Due.Equal(b.Due) &&
+		a.Assignee == b.Assignee && a.SnoozedUntil.Equal(b.SnoozedUntil)
 }
 
 func history(c *connection.Connection) []any {
