@@ -117,7 +117,7 @@ func (s Seeder) account(ctx context.Context, a account.Account) error {
 // read, changed and written back.
 func profileOf(c account.Company) account.Profile {
 	p := account.ProfileOf(c)
-	address := map[string]any{"address_line": "Havnegata 1", "postal_code": "0150", "postal_place": "Oslo", "country": "NO"}
+	address := map[string]any{"address_line": "Havnegata 1", "postal_code": "0150", "postal_place": "Oslo"}
 	p.Object("company")["address"] = address
 	p["billing"] = map[string]any{"business_name": c.BusinessName, "address": address}
 	p["applicant"] = map[string]any{"email": "owner@mooring.example", "agreement": map[string]any{"accepted": true}}
