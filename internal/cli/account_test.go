@@ -51,12 +51,15 @@ func TestAccountsAreHandledFromTheCommandLine(t *testing.T) {
 	}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, out, errs := run(t, "account", "create", "--owner", "T112", "--file", file, "--json")
-	var made struct {
+	type account struct {
 		ID string `json:"account_id"`
 	}
-	if err := json.Unmarshal([]byte(out), &made); err != nil {
-		t.Fatalf("create: %s%s", out, errs)
+	var made, partner account
+	for flags, into := range map[string]*account{"--owner T112": &made, "": &partner} {
+		_, out, errs := run(t, append([]string{"account", "create", "--file", file, "--json"}, strings.Fields(flags)...)...)
+		if err := json.Unmarshal([]byte(out), into); err != nil {
+			t.Fatalf("create: %s%s", out, errs)
+		}
 	}
 	for _, step := range []struct {
 		command string
@@ -73,7 +76,9 @@ func TestAccountsAreHandledFromTheCommandLine(t *testing.T) {
 		{"account comment " + made.ID + " called --connection vipps", []string{"noted"}},
 		{"account comment " + made.ID, []string{"WHEN", "vipps", "called"}},
 		{"account comment " + made.ID + " --json", []string{`"body":"called"`}},
-		{"account delete --owner T112 " + made.ID + " --reason left", []string{made.ID + " is deleted"}},
+		{"account move " + made.ID + " --to " + partner.ID + " --reason sold", []string{made.ID + " belongs to " + partner.ID}},
+		{"account list --country NO --owner " + partner.ID, []string{made.ID}},
+		{"account delete --owner " + partner.ID + " " + made.ID + " --reason left", []string{made.ID + " is deleted"}},
 	} {
 		code, out, errs := run(t, strings.Fields(step.command)...)
 		for _, want := range step.says {
