@@ -154,19 +154,25 @@ func (s *Store) Client(ctx context.Context, clientID string) (auth.Client, accou
 		if err := t.load(ctx, clientPlain, intoClient(&client), clientID); err != nil {
 			return err
 		}
-		// An unknown client takes the same queries as a known one, so that time
-		// does not tell which ids exist.
-		c := client
+		// For an unknown client the rows of one that was found before are read, and
+		// dropped, so that time does not tell which ids exist.
+		c, of := client, auth.ClientKey{ID: clientID}
 		if c == nil {
 			c = &auth.Client{}
+			if before := s.lastClient.Load(); before != nil {
+				of = *before
+			}
+		} else {
+			of.Account = c.Account
+			s.lastClient.Store(&of)
 		}
-		if err := t.load(ctx, secretsOfClient, intoSecrets(c), c.Account, clientID); err != nil {
+		if err := t.load(ctx, secretsOfClient, intoSecrets(c), of.Account, of.ID); err != nil {
 			return err
 		}
-		if err := t.load(ctx, grantsOfClient, intoGrants(c), c.Account, clientID); err != nil {
+		if err := t.load(ctx, grantsOfClient, intoGrants(c), of.Account, of.ID); err != nil {
 			return err
 		}
-		return t.load(ctx, accountPlain, intoAccount(&owner), c.Account)
+		return t.load(ctx, accountPlain, intoAccount(&owner), of.Account)
 	})
 	if err != nil {
 		return auth.Client{}, account.Account{}, err
