@@ -13,7 +13,7 @@ import (
 	"mooring/internal/connection"
 )
 
-// BenchmarkChange is one event per operation, durable when it is answered,
+// BenchmarkChange is one event per operation with its audit record, durable when it is answered,
 // spread over many connections: in groups, and beside it with one transaction
 // per request. Run with -benchtime=3s or so; the figures are writes/s, p99 and
 // processor time.
@@ -58,7 +58,7 @@ func benchmarkChange(b *testing.B, d door, tune tuning, writers int) {
 					return
 				}
 				start := time.Now()
-				change := numbered(posting(enabled("step")), int(i*7919%benchConnections))
+				change := recorded(numbered(posting(enabled("step")), int(i*7919%benchConnections)))
 				if _, err := s.Change(context.Background(), change); err != nil {
 					b.Error(err)
 					return
