@@ -11,6 +11,7 @@ import (
 	"errors"
 	"math/big"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -89,7 +90,11 @@ func published(t *testing.T, text json.RawMessage) any {
 	case "RSA":
 		return &rsa.PublicKey{N: number(jwk.N), E: int(number(jwk.E).Int64())}
 	case "EC":
-		return &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(jwk.X), Y: number(jwk.Y)}
+		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, raw(t, jwk.X), raw(t, jwk.Y)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
 	default:
 		return ed25519.PublicKey(raw(t, jwk.X))
 	}
