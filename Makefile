@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: help build test stories table seed-check interop bench format need
+.PHONY: help build test stories table seed-check interop bench bench-tokens format need
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,11 @@ interop: ## drive a fresh server with OAuth and JWT clients from npm
 
 bench: ## benchmarks of the write path, the read path and what they stand on
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-tokens: ## how many tokens a second are issued, beside oidc-provider from npm
+	@test/need.sh node
+	cd test/interop && npm ci --no-audit --no-fund
+	go run ./test/tokenbench
 
 format: ## rewrite the Go files the way `make test` wants them
 	$(TOOL) gofumpt -w .

@@ -214,3 +214,6 @@ func (o *output) String() string {
 	defer o.mu.Unlock()
 	return o.buf.String()
 }
+
+// PID is the process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }

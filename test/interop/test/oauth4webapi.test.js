@@ -26,6 +26,14 @@ test('gets a token from the announced endpoint', async () => {
   assert.ok(token.scope.split(' ').includes('write:accounts'))
 })
 
+test('uses the token that it got', async () => {
+  const { access_token } = await grant(await discover(), server.client_secret)
+  const url = new URL(`/v1/accounts/${server.account_id}/auth/keys`, server.base_url)
+  const response = await oauth.protectedResourceRequest(access_token, 'GET', url, undefined, undefined, insecure)
+  assert.equal(response.status, 200)
+  assert.equal((await response.json())[0].use, 'sig')
+})
+
 test('gets fewer scopes when it asks for fewer', async () => {
   const token = await grant(await discover(), server.client_secret, { scope: 'read:accounts' })
   assert.equal(token.scope, 'read:accounts')
