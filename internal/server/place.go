@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"mooring/internal/fault"
 	"mooring/internal/store"
 )
 
@@ -71,7 +70,7 @@ func (s *Server) placeThese(ctx context.Context, some []store.Place) (int, error
 	}
 	var failed error
 	for range asked {
-		if err := <-outcomes; err != nil && fault.From(err).Kind != fault.NotFound {
+		if err := <-outcomes; err != nil {
 			failed = err
 		}
 	}
