@@ -39,7 +39,7 @@ func refusals(t testing.TB, s *store.Store, good login) map[string]access.Ask {
 // alike, and medians are compared. A round that was disturbed is repeated; a
 // difference that is there is there in every round.
 func TestRefusedLoginsTakeEquallyLong(t *testing.T) {
-	const samples, rounds = 500, 6
+	const samples, rounds = 300, 6
 	onBothEngines(t, func(t *testing.T, s *store.Store) {
 		a := open(t, config(t, s))
 		all := refusals(t, s, populate(t, s))

@@ -19,7 +19,10 @@ const (
 )
 
 var (
-	clientPlain = reads(`SELECT ` + clientColumns + ` FROM client WHERE id = $1 AND deleted_at IS NULL`)
+	// The client of the first id, or else that of the second.
+	clientPlain = reads(`SELECT ` + clientColumns + ` FROM client WHERE id = $1 AND deleted_at IS NULL
+		UNION ALL SELECT ` + clientColumns + ` FROM client WHERE id = $2
+		AND NOT EXISTS (SELECT 1 FROM client WHERE id = $1 AND deleted_at IS NULL)`)
 
 	clientOfAccount = reads(`SELECT id FROM client WHERE account = $1 LIMIT 1`)
 
@@ -149,37 +152,35 @@ func (s *Store) Client(ctx context.Context, clientID string) (auth.Client, accou
 	if !isID(clientID) {
 		return auth.Client{}, account.Account{}, fault.Missing()
 	}
+	// For an unknown client everything is read of one that was found before, and
+	// dropped, so that time does not tell which ids exist.
+	standIn := auth.ClientKey{ID: firstID}
+	if before := s.lastClient.Load(); before != nil {
+		standIn = *before
+	}
 	err := s.snapshot(ctx, func(t *tx) error {
-		client = nil
-		if err := t.load(ctx, clientPlain, intoClient(&client), clientID); err != nil {
+		client, owner = nil, nil
+		if err := t.load(ctx, clientPlain, intoClient(&client), clientID, standIn.ID); err != nil {
 			return err
 		}
-		// For an unknown client the rows of one that was found before are read, and
-		// dropped, so that time does not tell which ids exist.
-		c, of := client, auth.ClientKey{ID: clientID}
-		if c == nil {
-			c = &auth.Client{}
-			if before := s.lastClient.Load(); before != nil {
-				of = *before
-			}
-		} else {
-			of.Account = c.Account
-			s.lastClient.Store(&of)
+		if client == nil { // not even one to stand in
+			client = &auth.Client{ID: firstID}
 		}
-		if err := t.load(ctx, secretsOfClient, intoSecrets(c), of.Account, of.ID); err != nil {
+		if err := t.load(ctx, secretsOfClient, intoSecrets(client), client.Account, client.ID); err != nil {
 			return err
 		}
-		if err := t.load(ctx, grantsOfClient, intoGrants(c), of.Account, of.ID); err != nil {
+		if err := t.load(ctx, grantsOfClient, intoGrants(client), client.Account, client.ID); err != nil {
 			return err
 		}
-		return t.load(ctx, accountPlain, intoAccount(&owner), of.Account)
+		return t.load(ctx, accountPlain, intoAccount(&owner), client.Account)
 	})
 	if err != nil {
 		return auth.Client{}, account.Account{}, err
 	}
-	if client == nil {
+	if client.ID != clientID || client.Account == "" || !client.DeletedAt.IsZero() {
 		return auth.Client{}, account.Account{}, fault.Missing()
 	}
+	s.lastClient.Store(&auth.ClientKey{Account: client.Account, ID: client.ID})
 	return *client, *owner, nil
 }
 

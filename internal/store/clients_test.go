@@ -38,6 +38,8 @@ func added(t *testing.T, s *Store) auth.Client {
 
 func testClientDeeds(t *testing.T, d door) {
 	s, ctx := fresh(t, d), context.Background()
+	_, _, err := s.Client(ctx, firstID)
+	wantMissing(t, "the id that nobody has", err)
 	c := added(t, s)
 	mine := Deed{Caller: admin("read:accounts", "write:accounts"), About: partnerID}
 
@@ -96,11 +98,19 @@ func testClientDeeds(t *testing.T, d door) {
 		t.Error("a use moves the epoch")
 	}
 
+	if _, _, err := s.Client(ctx, c.ID); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.EndClient(ctx, mine, c.ID, noon, shows); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = s.Client(ctx, c.ID)
-	wantMissing(t, "a deleted client", err)
+	for _, id := range []string{c.ID, newID(), firstID} { // although the last one that was found stands in for others
+		got, _, err := s.Client(ctx, id)
+		wantMissing(t, "a client that is not there", err)
+		if diff := cmp.Diff(auth.Client{}, got); diff != "" {
+			t.Error(diff)
+		}
+	}
 	_, err = s.EndClient(ctx, mine, c.ID, noon, shows)
 	wantMissing(t, "a deleted client", err)
 	if after, _ := s.Epoch(ctx); after == before {
