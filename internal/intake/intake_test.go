@@ -156,10 +156,10 @@ func TestARowThatContradictsWhatIsThereIsRefusedWhole(t *testing.T) {
 	onBothEngines(t, func(w world) {
 		w.take(false, fmt.Sprintf(whole, "sesame"))
 		for row, want := range map[string]string{
-			fmt.Sprintf(whole, "another"):                                      "refused /connections/0/configuration:CONFLICT",
-			strings.Replace(fmt.Sprintf(whole, "sesame"), "Kaffe", "Te", 1):    "refused /profile:CONFLICT",
-			strings.Replace(fmt.Sprintf(whole, "sesame"), "VP-1", "VP-2", 1):   "refused /connections/0/signups:CONFLICT",
-			strings.Replace(fmt.Sprintf(whole, "sesame"), "03T00", "04T00", 1): "refused /connections/0:CONFLICT",
+			fmt.Sprintf(whole, "another"):                                                                                          "refused /connections/0/configuration:CONFLICT",
+			strings.Replace(fmt.Sprintf(whole, "sesame"), "Kaffe", "Te", 1):                                                        "refused /profile:CONFLICT",
+			strings.Replace(fmt.Sprintf(whole, "sesame"), "VP-1", "VP-2", 1):                                                       "refused /connections/0/signups:CONFLICT",
+			strings.Replace(fmt.Sprintf(whole, "sesame"), "03T00", "04T00", 1):                                                     "refused /connections/0:CONFLICT",
 			`{"id": "T11200001", "owner": "T000", "connections": [{"connection": "swish", "created_at": "2024-01-01T00:00:00Z"}]}`: "refused /owner:CONFLICT",
 		} {
 			if got := outcomes(w.take(false, row)); got != want {

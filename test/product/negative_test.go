@@ -105,9 +105,22 @@ func TestNoOperationTakesATokenFromElsewhere(t *testing.T) {
 	good := tokens(t, s)["platform"]
 	for _, op := range bearerOperations(t, client, s) {
 		for _, values := range [][]string{
-			nil, {""}, {"Bearer"}, {"Bearer "}, {"Bearer  " + good}, {"Bearer\t" + good}, {"Bearer" + good}, {good}, {"Token " + good}, {"DPoP " + good},
-			{"Bearer " + good, "Bearer " + good}, {"Bearer " + good + ", Bearer " + good}, {"Bearer " + good + "," + good}, {"Bearer \"" + good + "\""},
-			{"Bearer " + strings.Repeat(".", 7000)}, {"Bearer " + good + " " + good},
+			nil,
+			{""},
+			{"Bearer"},
+			{"Bearer "},
+			{"Bearer  " + good},
+			{"Bearer\t" + good},
+			{"Bearer" + good},
+			{good},
+			{"Token " + good},
+			{"DPoP " + good},
+			{"Bearer " + good, "Bearer " + good},
+			{"Bearer " + good + ", Bearer " + good},
+			{"Bearer " + good + "," + good},
+			{"Bearer \"" + good + "\""},
+			{"Bearer " + strings.Repeat(".", 7000)},
+			{"Bearer " + good + " " + good},
 		} {
 			refusedBy(t, client, op, http.Header{"Authorization": values}, op.target)
 		}
