@@ -171,6 +171,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.followKeyFile(background) })
 	group.Go(func() error { return s.remind(background) })
 	group.Go(func() error { return s.place(background) })
+	group.Go(func() error { return s.relabel(background) })
 	group.Go(func() error { return s.reloads(background) })
 	group.Go(func() error {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {

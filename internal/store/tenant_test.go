@@ -21,6 +21,7 @@ type exception struct{ fragment, why string }
 var untenanted = []exception{
 	{"FROM client WHERE id = $1", "who logs in says which client it is; what it belongs to is what is asked"},
 	{"FROM account WHERE erase_at IS NOT NULL", "what is due to be erased is so for all accounts, and no caller asks"},
+	{"FROM account WHERE unlabelled", "what older releases wrote is labelled for all accounts, and no caller asks"},
 	{"FROM callback WHERE state = 'received'", "calls that were left are judged for all accounts, and no caller asks"},
 	{"FROM account_profile AS p JOIN account", "the key sets of all accounts are fetched ahead, and no caller asks"},
 	{"s.token = $1", "whoever holds the link of a signup may follow it: its secret part is what is asked"},

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"testing"
 
+	"mooring/internal/account"
 	"mooring/internal/connection"
 	"mooring/internal/store/storetest"
 )
@@ -12,11 +13,13 @@ import (
 // rowsOfTheFirstSchema are an account with a client and a connection, as the
 // first release wrote them.
 var rowsOfTheFirstSchema = []string{
-	`INSERT INTO account (id, kind, company, created_at, created_by) VALUES ('T11223351', 'merchant', '{"business_name":"Fjord"}', 1, 'test')`,
+	`INSERT INTO account (id, kind, company, created_at, created_by) VALUES ('T11200000', 'partner', '{"business_name":"Partner"}', 1, 'test')`,
+	`INSERT INTO account (id, kind, owner, company, created_at, created_by) VALUES ('T11223351', 'merchant', 'T11200000',
+		'{"business_name":"Fjord Kaffe","organization_number":"923456783"}', 1, 'test')`,
 	`INSERT INTO connection (account, provider, schema, status, created_at, created_by, updated_at, last_seq, last_event_at, last_signup, history)
 		VALUES ('T11223351', 'vipps', 3, 'pending', 1, 'test', 1, 1, 1, 1, 10)`,
 	`INSERT INTO signup (account, provider, seq, id, signup_key, data, token, schema, created_at, created_by, expires_at)
-		VALUES ('T11223351', 'vipps', 1, '01990f29-0000-7000-8000-000000000001', '', '{"a":1}', 'token', 3, 1, 'test', 2)`,
+		VALUES ('T11223351', 'vipps', 1, '01990f29-0000-7000-8000-000000000001', '', '{"payment_options":[{"type":"ecom"}]}', 'token', 3, 1, 'test', 2)`,
 	`INSERT INTO event (account, provider, seq, id, status, name, created_at, created_by, stale)
 		VALUES ('T11223351', 'vipps', 1, '01990f29-0000-7000-8000-000000000002', 'pending', 'signup_received', 1, 'test', $1)`,
 }
@@ -37,13 +40,14 @@ func TestRowsOfTheFirstSchemaLiveOn(t *testing.T) {
 				t.Errorf("an old connection came back as %+v", c)
 			}
 			old := c.Signups[0]
-			if old.Digest != nil || old.Scenario != "" || !old.ErasedAt.IsZero() || string(old.Data) != `{"a":1}` {
+			if old.Digest != nil || old.Scenario != "" || !old.ErasedAt.IsZero() || string(old.Data) != `{"payment_options":[{"type":"ecom"}]}` {
 				t.Errorf("an old signup came back as %+v", old)
 			}
 			if a, err := s.Account(context.Background(), merchant, merchantID); err != nil || a.Ahead != 0 {
 				t.Errorf("an old account came back as %+v, %v", a, err)
 			}
 			wantPlaced(t, s)
+			wantLabelled(t, s)
 			change := hearing(1, func(s *connection.Signup) { s.CallbackAt = noon })
 			change.System = true
 			mustChange(t, s, also(change, func(_ Found, d *Decision) { d.Tasks = []Task{taskOf(TaskStep, old.ID, noon)} }))
@@ -51,6 +55,31 @@ func TestRowsOfTheFirstSchemaLiveOn(t *testing.T) {
 				t.Errorf("an old signup that was called back is %+v", got)
 			}
 		})
+	}
+}
+
+// wantLabelled sees that an old account is found by what it says of itself once
+// it was labelled, however often that was begun.
+func wantLabelled(t *testing.T, s *Store) {
+	t.Helper()
+	options := account.Label(account.LabelPaymentOptions+vipps.Slug, "ecom")
+	for round, want := range []int{0, 1, 1} {
+		for name, by := range map[string]AccountFilter{
+			"its name":           {Search: "fjord"},
+			"its number":         {Search: "923 456 783"},
+			"its payment option": {Labels: [][]string{{options}}},
+		} {
+			found, err := s.Accounts(context.Background(), partner, partnerID, by, "", 10)
+			if err != nil || len(found) != want {
+				t.Errorf("round %d: by %s %d are found, %v; want %d", round, name, len(found), err, want)
+			}
+		}
+		for n := 1; n == 1; { // each a transaction of its own: a process that ends leaves the rest to the next
+			var err error
+			if n, err = s.Relabel(context.Background(), 1); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
@@ -63,7 +92,7 @@ func wantPlaced(t *testing.T, s *Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows, err = s.Queue(context.Background(), merchant, merchantID, QueueFilter{Now: noon}, QueuePosition{}, 10)
+		rows, err = s.Queue(context.Background(), partner, partnerID, QueueFilter{Now: noon}, QueuePosition{}, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +113,7 @@ func wantPlaced(t *testing.T, s *Store) {
 	if places, rows := waiting(); places != 0 || len(rows) != 1 || rows[0].Stand.Event != connection.SignupReceived {
 		t.Errorf("after: %d to be placed, %+v in the queue", places, rows)
 	}
-	wantTally(t, s, merchantID)
+	wantTally(t, s, partnerID)
 }
 
 // writeFirstSchema makes a database as the first release left it.

@@ -7,6 +7,13 @@ ALTER TABLE account ADD COLUMN erase_at bigint;
 ALTER TABLE account ADD COLUMN erased_at bigint;
 ALTER TABLE account ADD COLUMN hold text NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN retention_days bigint;
+ALTER TABLE account ADD COLUMN owned_since bigint;
+ALTER TABLE account ADD COLUMN unlabelled boolean NOT NULL DEFAULT false;
+
+-- Those that were there before are in no list by a label until they get theirs.
+UPDATE account SET unlabelled = true WHERE owner IS NOT NULL;
+
+CREATE INDEX account_unlabelled ON account (id) WHERE unlabelled;
 
 CREATE INDEX account_owned ON account (owner, id) WHERE deleted_at IS NULL;
 

@@ -7,6 +7,13 @@ ALTER TABLE account ADD COLUMN erase_at INTEGER;
 ALTER TABLE account ADD COLUMN erased_at INTEGER;
 ALTER TABLE account ADD COLUMN hold TEXT NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN retention_days INTEGER;
+ALTER TABLE account ADD COLUMN owned_since INTEGER;
+ALTER TABLE account ADD COLUMN unlabelled INTEGER NOT NULL DEFAULT 0;
+
+-- Those that were there before are in no list by a label until they get theirs.
+UPDATE account SET unlabelled = 1 WHERE owner IS NOT NULL;
+
+CREATE INDEX account_unlabelled ON account (id) WHERE unlabelled;
 
 CREATE INDEX account_owned ON account (owner, id) WHERE deleted_at IS NULL;
 
