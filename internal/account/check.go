@@ -35,7 +35,7 @@ func (p Profile) Check() error {
 			c.add("#/"+name+"/organization_number", "INVALID_FORMAT", "is no organization number of its country")
 		}
 	}
-	if uri := p.Text("jwks", "uri"); uri != "" && !isKeyAddress(uri) {
+	if uri := p.Text(MemberKeys, "uri"); uri != "" && !isKeyAddress(uri) {
 		c.add("#/jwks/uri", "INVALID_FORMAT", "must be an address that begins with https://, or http:// on this machine")
 	}
 	if text, err := p.Encode(); err != nil || len(text) > MaxProfile {

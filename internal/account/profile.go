@@ -23,6 +23,10 @@ const (
 	memberApplicant = "applicant"
 	memberCompany   = "company"
 	memberBilling   = "billing"
+
+	// MemberKeys says where the keys are that clients of the account may prove
+	// themselves with.
+	MemberKeys = "jwks"
 )
 
 // private are the members that the owner and the platform alone see and write.

@@ -289,7 +289,8 @@ func (w wireAssertion) checkTime(now time.Time) error {
 	switch {
 	case !now.Before(end):
 		return errExpired
-	case end.After(now.Add(MaxAssertionLife + maxAhead)):
+	case end.After(now.Add(MaxAssertionLife + maxAhead)),
+		w.IssuedAt != nil && end.After(instantOf(*w.IssuedAt).Add(MaxAssertionLife+maxAhead)):
 		return errAssertion
 	case w.IssuedAt != nil && instantOf(*w.IssuedAt).After(now.Add(maxAhead)),
 		w.NotBefore != nil && instantOf(*w.NotBefore).After(now.Add(maxAhead)):

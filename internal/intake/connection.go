@@ -130,7 +130,7 @@ func (p *plan) restore(at store.Place, of *provider.Provider, c Connection) (res
 		}
 		past.Configuration, r.configured = of.SplitConfiguration(configuration)
 	}
-	made, err := connection.Restore(p.row.ID, of, past, p.idOf(of.Slug), connection.Act{At: p.now, By: p.by, NewToken: p.NewToken})
+	made, err := connection.Restore(p.row.ID, of, past, p.idOf(of.Slug), connection.Act{At: p.now, By: p.by.Client, NewToken: p.NewToken})
 	if err != nil && fault.From(err).Kind != fault.Invalid {
 		return r, err
 	}

@@ -97,7 +97,7 @@ func (t taking) group(ctx context.Context, rows []Row) ([]Result, error) {
 // blames says whether an error is about what was to be written.
 func blames(err error) bool {
 	kind := fault.From(err).Kind
-	return kind == fault.Invalid || kind == fault.Conflict
+	return kind == fault.Invalid || kind == fault.Conflict || kind == fault.Forbidden
 }
 
 // each takes rows in one by one, after something in one of them kept all
@@ -134,7 +134,7 @@ func (t taking) plan(ctx context.Context, rows []Row) ([]Result, []store.Import,
 	var imports []store.Import
 	seen := map[account.ID]bool{}
 	for i, row := range rows {
-		p := plan{Intake: t.Intake, row: row.settled(), by: t.deed.Caller.Client, world: t.deed.Caller.Account.World(), owners: owners, now: t.Now()}
+		p := plan{Intake: t.Intake, row: row.settled(), by: t.deed.Caller, owners: owners, now: t.Now()}
 		if k, ok := known[row.ID]; ok {
 			p.known = &k
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mooring/internal/account"
+	"mooring/internal/auth"
 	"mooring/internal/fault"
 	"mooring/internal/provider"
 	"mooring/internal/store"
@@ -20,8 +21,7 @@ import (
 type plan struct {
 	*Intake
 	row    Row
-	by     string
-	world  account.World
+	by     auth.Caller
 	known  *store.Known // nil when there is no such account
 	owners map[account.ID]account.Account
 	now    time.Time
@@ -97,7 +97,7 @@ func (p *plan) account(made *store.Import) {
 	if err != nil {
 		p.refuse("/profile", fault.CodeInvalidParameter, "must be an object")
 	}
-	if p.row.ID.World() != p.world {
+	if p.row.ID.World() != p.by.Account.World() {
 		p.refuse("/id", "OTHER_WORLD", "is of the other world; production and test accounts never mix")
 		return
 	}
@@ -111,8 +111,11 @@ func (p *plan) account(made *store.Import) {
 			p.refuse("/profile/"+name, "NOT_ALLOWED", "is not what an account says of itself")
 		}
 	}
+	if profile[account.MemberKeys] != nil && !p.by.Scopes.Has(auth.ScopeAdminAccounts) {
+		p.refuse("/profile/"+account.MemberKeys, fault.CodeForbidden, "is for those whose token has admin:accounts: it lets them log in as clients of the account")
+	}
 	made.Profile = profile
-	made.Account = account.Account{ID: p.row.ID, Owner: owner, Company: profile.Company(), CreatedAt: p.row.CreatedAt, CreatedBy: p.by}
+	made.Account = account.Account{ID: p.row.ID, Owner: owner, Company: profile.Company(), CreatedAt: p.row.CreatedAt, CreatedBy: p.by.Client}
 	if made.CreatedAt.IsZero() {
 		made.CreatedAt = p.firstTime()
 	}

@@ -214,3 +214,89 @@ func testLastClient(t *testing.T, d door) {
 		t.Errorf("it is %+v, %v", client, err)
 	}
 }
+
+// publishing is an update that says where an account's keys are; nil for
+// nowhere.
+func publishing(s *Store, d Deed, keys any) error {
+	_, err := s.UpdateAccount(context.Background(), d, func(w account.Whole) (account.Profile, error) {
+		return w.Profile.Merge(account.Profile{account.MemberKeys: keys}), nil
+	}, shownID)
+	return err
+}
+
+// With a key of his own at that address one could log in as every client.
+func testPublishedKeys(t *testing.T, d door) {
+	s, ctx := fresh(t, d), context.Background()
+	keys := func(uri string) any { return map[string]any{"uri": uri} }
+	grant := func(who auth.Caller, scopes ...string) auth.Caller {
+		c := auth.Client{
+			ID: newID(), Account: who.Account, CreatedAt: noon, CreatedBy: "test",
+			Grants: []auth.Grant{{ID: newID(), Audience: who.Account, Scopes: scopes}},
+		}
+		if err := s.CreateClient(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+		who.Client, who.Scopes = c.ID, scopes
+		return who
+	}
+	writer := grant(partner, "write:accounts")
+	boss := grant(partner, "admin:accounts")
+	less := boss
+	less.Scopes = auth.Scopes{"write:accounts"}
+	of := func(c auth.Caller) Deed { return Deed{Caller: c, Owner: partnerID, About: merchantID} }
+
+	wantKind(t, publishing(s, of(writer), keys("https://evil.example")), fault.Forbidden)
+	wantKind(t, publishing(s, of(less), keys("https://evil.example")), fault.Forbidden)
+	if err := publishing(s, of(boss), keys("https://shop.example")); err != nil {
+		t.Fatal(err)
+	}
+	if err := publishing(s, of(writer), keys("https://shop.example")); err != nil {
+		t.Errorf("what stays as it is: %v", err)
+	}
+	wantKind(t, publishing(s, of(writer), keys("https://evil.example")), fault.Forbidden)
+	wantKind(t, publishing(s, of(writer), nil), fault.Forbidden)
+
+	// What only the platform grants, the owner may not take over.
+	speaks := "write:accounts:/management/settings/connections/vipps"
+	client := grant(merchant, speaks)
+	wantKind(t, publishing(s, of(boss), keys("https://evil.example")), fault.Forbidden)
+	wantKind(t, publishing(s, Deed{Caller: grant(merchant, "admin:accounts"), About: merchantID}, nil), fault.Forbidden)
+	root := grant(platform, "admin:accounts")
+	if err := publishing(s, Deed{Caller: root, Owner: platformID, About: merchantID}, keys("https://other.example")); err != nil {
+		t.Errorf("the platform, which grants that: %v", err)
+	}
+	if _, err := s.EndClient(ctx, Deed{Caller: root, About: merchantID}, client.Client, noon, shows); err != nil {
+		t.Fatal(err)
+	}
+	if err := publishing(s, of(boss), nil); err != nil {
+		t.Errorf("once that client is gone: %v", err)
+	}
+
+	// The platform's own: whatever its clients have.
+	own := func(c auth.Caller) Deed { return Deed{Caller: c, About: platformID} }
+	operator := grant(platform, "admin:accounts", "operator:connections", "release:credentials")
+	wantKind(t, publishing(s, own(root), keys("https://evil.example")), fault.Forbidden)
+	if err := publishing(s, own(operator), keys("https://platform.example")); err != nil {
+		t.Error(err)
+	}
+
+	// An account that begins with keys.
+	make := func(c auth.Caller) error {
+		_, err := s.MakeAccount(ctx, Deed{Caller: c, About: partnerID}, account.Profile{account.MemberKeys: keys("https://new.example")}, shownID)
+		return err
+	}
+	wantKind(t, make(writer), fault.Forbidden)
+	if err := make(boss); err != nil {
+		t.Error(err)
+	}
+	imported := func(c auth.Caller, id account.ID) error {
+		return s.Import(ctx, Deed{Caller: c, About: platformID}, []Import{{New: true, Whole: account.Whole{
+			Account: account.Account{ID: id, Kind: account.KindMerchant, Owner: partnerID, CreatedAt: noon, CreatedBy: "test"},
+			Profile: account.Profile{account.MemberKeys: keys("https://old.example")},
+		}}})
+	}
+	wantKind(t, imported(grant(platform, "operator:connections"), "T11290001"), fault.Forbidden)
+	if err := imported(operator, "T11290002"); err != nil {
+		t.Error(err)
+	}
+}

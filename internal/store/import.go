@@ -136,11 +136,20 @@ func (s *Store) SignupByReference(ctx context.Context, at Place, reference strin
 
 // Import writes accounts with all that they bring, in one transaction. It is a
 // Conflict, and nothing is written, when what there is is not what the rows were
-// made for: look again with Known. Who may not import is Denied, or Missing.
+// made for: look again with Known. Who may not import is Denied, or Missing, and
+// Forbidden when he may not say where the keys of an account are.
 func (s *Store) Import(ctx context.Context, d Deed, rows []Import) error {
 	_, err := s.perform(ctx, d, func(ctx context.Context, t *tx, _ account.Account) (Answer, error) {
 		if err := t.stillSo(ctx, rows); err != nil {
 			return Answer{}, err
+		}
+		for _, r := range rows {
+			if !r.New || r.Profile[account.MemberKeys] == nil {
+				continue
+			}
+			if err := t.mayPublishKeys(ctx, d.Caller, r.ID); err != nil {
+				return Answer{}, err
+			}
 		}
 		return Answer{}, s.bring(ctx, t, rows)
 	})

@@ -38,7 +38,7 @@ func scanKeySource(r row) (KeySource, error) {
 	}
 	profile, err := account.ParseProfile(text)
 	if err == nil {
-		source.URI = profile.Text("jwks", "uri")
+		source.URI = profile.Text(account.MemberKeys, "uri")
 	}
 	return source, err
 }

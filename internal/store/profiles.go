@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	"mooring/internal/account"
 	"mooring/internal/auth"
@@ -24,6 +25,8 @@ var (
 
 	profileSaved = writes(`INSERT INTO account_profile (account, profile) VALUES ($1, $2)
 		ON CONFLICT (account) DO UPDATE SET profile = excluded.profile`)
+
+	scopesOfClients = writes(`SELECT scopes FROM client_grant WHERE account = $1`)
 )
 
 // MakeAccount makes an account that the deed's account owns: a merchant of a
@@ -40,6 +43,11 @@ func (s *Store) MakeAccount(
 		}
 		if err := t.place(ctx, owner, &w.Account); err != nil {
 			return Answer{}, err
+		}
+		if p[account.MemberKeys] != nil {
+			if err := t.mayPublishKeys(ctx, d.Caller, w.ID); err != nil {
+				return Answer{}, err
+			}
 		}
 		if err := t.addAccount(ctx, w); err != nil {
 			return Answer{}, err
@@ -84,8 +92,8 @@ func (s *Store) UpdateAccount(
 		if w.Profile, err = change(account.Whole{Account: acc, Profile: before}); err != nil {
 			return Answer{}, err
 		}
-		if w.Profile.Text("jwks", "uri") != before.Text("jwks", "uri") { // who may log in has changed
-			if err := t.moveEpoch(ctx); err != nil {
+		if !reflect.DeepEqual(w.Profile[account.MemberKeys], before[account.MemberKeys]) {
+			if err := t.mayPublishKeys(ctx, d.Caller, acc.ID); err != nil {
 				return Answer{}, err
 			}
 		}
@@ -100,13 +108,38 @@ func (s *Store) UpdateAccount(
 		if err := t.saveProfile(ctx, w.Account, w.Profile); err != nil {
 			return Answer{}, err
 		}
-		if w.Profile.Text("jwks", "uri") != before.Text("jwks", "uri") { // who signs in with its keys is known by them
+		if w.Profile.Text(account.MemberKeys, "uri") != before.Text(account.MemberKeys, "uri") { // who signs in with its keys is known by them
 			if err := t.moveEpoch(ctx); err != nil {
 				return Answer{}, err
 			}
 		}
 		return t.show(ctx, w, show)
 	})
+}
+
+// mayPublishKeys says whether a caller may decide where the keys of an account
+// are: with a key of his own there he could log in as any of its clients, so he
+// holds now whatever one of them is granted, as for a new secret.
+func (t *tx) mayPublishKeys(ctx context.Context, caller auth.Caller, id account.ID) error {
+	held, err := t.heldBy(ctx, caller)
+	if err != nil {
+		return err
+	}
+	needed := auth.Scopes{auth.ScopeAdminAccounts}
+	if err := t.load(ctx, scopesOfClients, func(r row) error {
+		var scopes string
+		err := r.Scan(&scopes)
+		needed = append(needed, auth.ParseScopes(scopes)...)
+		return err
+	}, id); err != nil {
+		return err
+	}
+	if auth.MayHandOut(needed, caller.Kind, held) != nil {
+		return fault.New(fault.Forbidden, fault.CodeForbidden,
+			"whoever says where the keys of an account are could log in as its clients: "+
+				"the token must have admin:accounts and every scope that a client of the account has")
+	}
+	return nil
 }
 
 // show hands an account with its connections to whoever answers.

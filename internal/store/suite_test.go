@@ -39,6 +39,7 @@ func suite(t *testing.T, d door) {
 		"clients are made, rotated and ended by their account":     testClientDeeds,
 		"an account has so many clients":                           testClientLimit,
 		"nobody grants what he does not hold":                      testGrantDeeds,
+		"who publishes keys holds what their clients do":           testPublishedKeys,
 		"a platform keeps somebody who can get in":                 testLastClient,
 		"an account and a client are made once":                    testMadeOnce,
 		"the epoch moves with accounts, clients and keys":          testEpoch,
