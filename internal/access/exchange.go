@@ -21,13 +21,14 @@ const ExchangeLife = auth.MaxExchangeLife
 var errNotOwned = errors.New("the account is unknown, deleted or another owner's")
 
 // Exchange gives the caller, a partner or the platform, a token with which one
-// may ask, once, for a token of an account that it owns. Whatever is wrong with
-// the account, the fault is the same.
-func (a *Access) Exchange(ctx context.Context, caller auth.Caller, target account.ID) (Token, error) {
+// may ask, once, for a token of an account that the named partner owns: the
+// caller itself, or for a platform any partner of its world. Whatever is wrong
+// with the account or the partner, the fault is the same.
+func (a *Access) Exchange(ctx context.Context, caller auth.Caller, partner, target account.ID) (Token, error) {
 	if caller.Actor != "" {
 		return Token{}, fault.New(fault.Forbidden, fault.CodeForbidden, "a token that came by exchange can't be exchanged again")
 	}
-	if err := a.mayActFor(ctx, caller.Account, target); err != nil {
+	if err := a.mayActFor(ctx, partner, target); err != nil {
 		return Token{}, err
 	}
 	id, err := uuid.NewV7()

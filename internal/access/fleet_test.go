@@ -71,7 +71,7 @@ func (n node) exchanged(t *testing.T, own []string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := n.Exchange(t.Context(), caller, merchant)
+	token, err := n.Exchange(t.Context(), caller, caller.Account, merchant)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,9 @@ func (o operations) listAccounts(ctx context.Context, call *gate.Call, _ struct{
 	if err != nil {
 		return gate.Reply{}, err
 	}
+	if err := o.ownerIsThere(ctx, call); err != nil {
+		return gate.Reply{}, err
+	}
 	page, err := o.Store.Accounts(ctx, call.Caller, call.Account("oid"), filter, account.ID(after), limitOf(call))
 	if err != nil {
 		return gate.Reply{}, err
@@ -38,6 +41,17 @@ func (o operations) listAccounts(ctx context.Context, call *gate.Call, _ struct{
 		body = append(body, one...)
 	}
 	return gate.Reply{Body: append(body, ']')}, nil
+}
+
+// ownerIsThere refuses a list of an owner that is not there, which only a
+// platform can name: every other caller is the owner itself.
+func (o operations) ownerIsThere(ctx context.Context, call *gate.Call) error {
+	owner := call.Account("oid")
+	if owner == call.Caller.Account {
+		return nil
+	}
+	_, err := o.Store.Account(ctx, call.Caller, owner)
+	return err
 }
 
 // accountFilter is what the query narrows a list of accounts to.

@@ -126,7 +126,7 @@ type exchangeBody struct {
 
 // exchangeToken gives a partner what it gets a token of one of its merchants with.
 func (o operations) exchangeToken(ctx context.Context, call *gate.Call, in exchangeBody) (tokenAnswer, error) {
-	t, err := o.Access.Exchange(ctx, call.Caller, in.AccountID)
+	t, err := o.Access.Exchange(ctx, call.Caller, call.Account("partner_id"), in.AccountID)
 	if err != nil {
 		return tokenAnswer{}, err
 	}

@@ -57,6 +57,9 @@ func (o operations) listProviderConnections(ctx context.Context, call *gate.Call
 	if err != nil {
 		return nil, err
 	}
+	if err := o.ownerIsThere(ctx, call); err != nil {
+		return nil, err
+	}
 	now := o.Now()
 	rows, positions, err := o.providerRows(ctx, call, p, position, now)
 	if err != nil {

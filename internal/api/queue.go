@@ -37,7 +37,7 @@ type queueRow struct {
 
 // listQueue pages through what waits for somebody.
 func (o operations) listQueue(ctx context.Context, call *gate.Call, _ struct{}) (gate.Reply, error) {
-	owner, f, err := o.queueQuery(call)
+	owner, f, err := o.queueQuery(ctx, call)
 	if err != nil {
 		return gate.Reply{}, err
 	}
@@ -101,7 +101,10 @@ const nobody = "nobody"
 
 // queueQuery reads whose queue a call asks for, zero for nobody's, and what it
 // is narrowed to.
-func (o operations) queueQuery(call *gate.Call) (owner account.ID, f store.QueueFilter, err error) {
+func (o operations) queueQuery(ctx context.Context, call *gate.Call) (owner account.ID, f store.QueueFilter, err error) {
+	if err := o.ownerIsThere(ctx, call); err != nil {
+		return "", f, err
+	}
 	f = store.QueueFilter{Now: o.Now(), Statuses: call.Queries()["status"], Codes: call.Queries()["code"]}
 	for _, name := range call.Queries()["connection"] {
 		if p, ok := o.Catalogue.Resolve(name); ok {
@@ -192,7 +195,7 @@ type queueGroup struct {
 
 // countQueue says how many connections stand how.
 func (o operations) countQueue(ctx context.Context, call *gate.Call, _ struct{}) (queueCounts, error) {
-	owner, f, err := o.queueQuery(call)
+	owner, f, err := o.queueQuery(ctx, call)
 	if err != nil {
 		return queueCounts{}, err
 	}

@@ -91,14 +91,6 @@ var excuses = []excuse{
 	{"aid_auths_keys_get", "oid", "missing deleted", ofPlatform, "the keys are those of the service, whichever account is named"},
 	{"aid_auths_oauth_revoke_post", "oid", "missing deleted", ofPlatform, "a token that is not there is revoked, as documented"},
 	{
-		"aid_mgmnt_accounts_get queue_get queue_counts_get provider_connections_get", "oid", "missing deleted", ofPlatform,
-		"an owner that is not there has nothing, which a list of it says",
-	},
-	{
-		"aid_auths_oauth_exchange_token_post", "partner_id account_id", "foreign missing deleted", ofPlatform,
-		"a platform exchanges its own token for one of any account, whichever partner it names",
-	},
-	{
 		"operator_account_get operator_account_ranges_get operator_connection_events_get operator_account_hold_put operator_account_hold_delete " +
 			"operator_account_retention_put",
 		"aid", deleted, ofPlatform, "a platform sees to what is kept of an account that was deleted, until it is erased",
