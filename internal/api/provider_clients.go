@@ -131,7 +131,7 @@ func (o operations) readProviderConnection(ctx context.Context, call *gate.Call,
 	}
 	return providerConnectionWhole{
 		providerConnection: describeFor(p, row, o.Now()), CreatedAt: onWire(c.CreatedAt), UpdatedAt: onWire(c.UpdatedAt),
-		Signups: wire.Signups(c, p, o.PublicURL), Events: wire.Events(c.Events),
+		Signups: wire.Signups(c, p), Events: wire.Events(c.Events),
 	}, nil
 }
 

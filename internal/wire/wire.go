@@ -96,9 +96,10 @@ func Connection(c *connection.Connection, p *provider.Provider, publicURL string
 	return append(b, '}')
 }
 
-// Signups encodes the signups of a connection as a bare array: all of the many
-// model, the newest one of the single model.
-func Signups(c *connection.Connection, p *provider.Provider, publicURL string) []byte {
+// Signups encodes the signups of a connection for its provider, as a bare array:
+// all of the many model, the newest one of the single model. Their links are the
+// merchant's, and left out.
+func Signups(c *connection.Connection, p *provider.Provider) []byte {
 	shown := c.Signups
 	if !p.Signup.Many {
 		shown = c.Signups[len(c.Signups)-1:]
@@ -108,7 +109,7 @@ func Signups(c *connection.Connection, p *provider.Provider, publicURL string) [
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendSignup(b, s, p.Signup.View, publicURL)
+		b = appendSignup(b, s, p.Signup.View, "")
 	}
 	return append(b, ']')
 }
@@ -219,7 +220,9 @@ func appendGenerated(b []byte, name string, s connection.Signup, publicURL strin
 	case "id":
 		return appendMember(b, name, s.ID)
 	case "url":
-		return appendMember(b, name, publicURL+"/s/"+s.Token)
+		if publicURL != "" {
+			return appendMember(b, name, publicURL+"/s/"+s.Token)
+		}
 	case "created_at":
 		return appendTime(b, name, s.CreatedAt)
 	case "expires_at":
