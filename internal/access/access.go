@@ -50,8 +50,10 @@ type Store interface {
 	Spend(ctx context.Context, d store.Deed, token store.Spent) error
 	// SpendOnce uses up what proved a client; Denied when it was before.
 	SpendOnce(ctx context.Context, token store.Spent) error
-	// KeySources lists the accounts that publish keys.
-	KeySources(ctx context.Context, limit int) ([]store.KeySource, error)
+	// KeySources lists the accounts behind one that publish keys, in order.
+	KeySources(ctx context.Context, after account.ID, limit int) ([]store.KeySource, error)
+	// KeysAt is where an account publishes its keys; "" when nowhere.
+	KeysAt(ctx context.Context, id account.ID) (string, error)
 	// Revoke ends a token before its time.
 	Revoke(ctx context.Context, d store.Deed, token store.Spent) error
 }

@@ -39,7 +39,7 @@ type memory struct {
 	keys     map[string]store.SealedKey
 	signups  map[string]store.Place // by reference
 	spent    map[store.Spent]bool   // without the end
-	sources  []store.KeySource
+	sources  map[account.ID]string // where accounts publish keys
 	used     []store.Use
 	epoch    int64
 	fail     error
@@ -51,7 +51,7 @@ type memory struct {
 var owners = map[account.Kind]account.ID{account.KindMerchant: partner, account.KindPartner: "T00000000"}
 
 func newMemory() *memory {
-	m := &memory{accounts: map[account.ID]account.Account{}, clients: map[string]auth.Client{}, keys: map[string]store.SealedKey{}, spent: map[store.Spent]bool{}}
+	m := &memory{accounts: map[account.ID]account.Account{}, clients: map[string]auth.Client{}, keys: map[string]store.SealedKey{}, spent: map[store.Spent]bool{}, sources: map[account.ID]string{}}
 	for id, kind := range map[account.ID]account.Kind{
 		merchant: account.KindMerchant, neighbor: account.KindMerchant, partner: account.KindPartner, "T00000000": account.KindPlatform,
 	} {
@@ -132,10 +132,22 @@ func (m *memory) SpendOnce(ctx context.Context, token store.Spent) error {
 	return m.Spend(ctx, store.Deed{}, token)
 }
 
-func (m *memory) KeySources(context.Context, int) ([]store.KeySource, error) {
+func (m *memory) KeySources(_ context.Context, after account.ID, limit int) ([]store.KeySource, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.sources), m.fail
+	var found []store.KeySource
+	for _, id := range slices.Sorted(maps.Keys(m.sources)) {
+		if id > after && len(found) < limit {
+			found = append(found, store.KeySource{Account: id, Owner: m.accounts[id].Owner, URI: m.sources[id]})
+		}
+	}
+	return found, m.fail
+}
+
+func (m *memory) KeysAt(_ context.Context, id account.ID) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sources[id], m.fail
 }
 
 func (m *memory) Epoch(ctx context.Context) (int64, error) {

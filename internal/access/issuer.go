@@ -2,31 +2,35 @@ package access
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"mooring/internal/account"
 	"mooring/internal/auth"
-	"mooring/internal/fault"
 	"mooring/internal/store"
 )
 
 const (
 	// listEvery is how often it is asked which accounts publish keys, unless the
-	// epoch moves before.
-	listEvery = 30 * time.Second
-	// fetchEvery is how old keys get before they are fetched again, and
-	// fetchAgain how long to wait after a failure.
-	fetchEvery = 5 * time.Minute
-	fetchAgain = time.Minute
-	// fetchesAtOnce bounds how many answers are waited for.
-	fetchesAtOnce = 4
+	// epoch moves before, and listedAtOnce how many are read by one statement.
+	listEvery    = 30 * time.Second
+	listedAtOnce = 1000
+	// fetchEvery is how old keys get before they are fetched again. After a
+	// failure it is tried again after fetchAgain, then twice that and so on, up to
+	// fetchSeldom.
+	fetchEvery  = 5 * time.Minute
+	fetchAgain  = time.Minute
+	fetchSeldom = 20 * time.Minute
+	// fetchTime is how long a fetch may take.
+	fetchTime = 5 * time.Second
+	// fetchesAtOnce bounds how many answers are waited for, of which so many are
+	// fetched for one tenant, and from one host.
+	fetchesAtOnce    = 16
+	fetchesPerTenant = 2
+	fetchesPerHost   = 2
 	// keptFor is how long keys are good that can't be fetched any more.
 	keptFor = 24 * time.Hour
-	// maxIssuers bounds how many accounts' keys are kept.
-	maxIssuers = 10_000
 )
 
 // issuers keeps the public keys that accounts publish, for clients that prove
@@ -34,51 +38,70 @@ const (
 // they are, and because time passes; never because of what a request says.
 type issuers struct {
 	fetch func(ctx context.Context, uri string) ([]byte, error)
-	wake  chan struct{}
+	wake  chan struct{} // the list is to be read
+	freed chan struct{} // a fetch is over
 
 	mu    sync.RWMutex
 	known map[account.ID]*issuer
+	round round
 }
 
-// issuer is where an account's keys are, and what was last found there.
+// issuer is one place where a tenant's accounts publish keys, and what was last
+// found there.
 type issuer struct {
-	uri         string
-	keys        auth.OutsideKeys
-	good, tried time.Duration // of the watch; good is when keys were last fetched
-	failing     bool
+	account account.ID // one of those who name it
+	tenant  account.ID
+	uri     string
+	host    string
+	keys    auth.OutsideKeys
+
+	good, due time.Duration // of the watch: when keys were last fetched, and are to be again
+	failures  int           // since then
+	busy      bool          // it is being fetched
 }
 
 func newIssuers(fetch func(ctx context.Context, uri string) ([]byte, error)) *issuers {
-	return &issuers{fetch: fetch, wake: make(chan struct{}, 1), known: map[account.ID]*issuer{}}
+	return &issuers{
+		fetch: fetch, wake: make(chan struct{}, 1), freed: make(chan struct{}, 1),
+		known: map[account.ID]*issuer{}, round: newRound(),
+	}
 }
 
 // stir has the list of issuers read soon.
-func (i *issuers) stir() {
+func (i *issuers) stir() { signal(i.wake) }
+
+func signal(c chan struct{}) {
 	select {
-	case i.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// of is the keys of an account; none when it publishes none.
-func (i *issuers) of(id account.ID, now time.Duration) auth.OutsideKeys {
+// of is the keys that an account publishes at a place; none when they were not
+// fetched from there.
+func (i *issuers) of(id account.ID, uri string, now time.Duration) auth.OutsideKeys {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	if found := i.known[id]; found != nil && now-found.good <= keptFor {
+	if found := i.known[id]; found != nil && found.uri == uri && now-found.good <= keptFor {
 		return found.keys
 	}
 	return auth.OutsideKeys{}
 }
 
-// followIssuers keeps the keys of outside issuers fresh until ctx ends.
+// followIssuers keeps the keys of outside issuers fresh until ctx ends. The
+// list is read and fetches are made apart from each other: what takes keys away
+// never waits for somebody's slow answer.
 func (a *Access) followIssuers(ctx context.Context) {
 	if a.issuers.fetch == nil {
 		return
 	}
+	var both sync.WaitGroup
+	defer both.Wait()
+	both.Go(func() { a.fetchIssuers(ctx) })
 	ticker := time.NewTicker(listEvery)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		if err := a.refreshIssuers(ctx); err != nil && ctx.Err() == nil {
+		if err := a.listIssuers(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("can't learn where accounts publish their keys", "error", err)
 		}
 		select {
@@ -89,125 +112,110 @@ func (a *Access) followIssuers(ctx context.Context) {
 	}
 }
 
-// refreshIssuers reads who publishes keys, and fetches those that are due.
-func (a *Access) refreshIssuers(ctx context.Context) error {
-	sources, err := a.store.KeySources(ctx, maxIssuers)
-	if err != nil {
-		return fmt.Errorf("list the accounts that publish keys: %w", err)
+// listIssuers reads who publishes keys, all of them.
+func (a *Access) listIssuers(ctx context.Context) error {
+	var sources []store.KeySource
+	for after := account.ID(""); ; {
+		page, err := a.store.KeySources(ctx, after, listedAtOnce)
+		if err != nil {
+			return fmt.Errorf("list the accounts that publish keys: %w", err)
+		}
+		for _, source := range page {
+			if a.serves(source.Account) {
+				sources = append(sources, source)
+			}
+		}
+		if len(page) < listedAtOnce {
+			break
+		}
+		after = page[len(page)-1].Account
 	}
-	var fetching sync.WaitGroup
-	free := make(chan struct{}, fetchesAtOnce)
-	for _, due := range a.issuers.take(sources, a.watch.clock(), a.serves) {
-		free <- struct{}{}
-		fetching.Go(func() {
-			defer func() { <-free }()
-			a.fetchKeys(ctx, due)
-		})
-	}
-	fetching.Wait()
+	a.issuers.take(sources)
 	return nil
 }
 
-// take makes the list that of sources, and says whose keys are due.
-func (i *issuers) take(sources []store.KeySource, now time.Duration, serves func(account.ID) bool) (due []store.KeySource) {
+// take makes the list that of sources. Keys from elsewhere are good no more.
+func (i *issuers) take(sources []store.KeySource) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	next := newRound()
 	listed := make(map[account.ID]*issuer, len(sources))
 	for _, source := range sources {
-		if !serves(source.Account) {
-			continue
-		}
-		found := i.known[source.Account]
-		if found == nil || found.uri != source.URI { // keys from elsewhere are good no more
-			found = &issuer{uri: source.URI, good: -keptFor - 1, tried: -fetchEvery}
-		}
-		listed[source.Account] = found
-		wait := fetchEvery
-		if found.failing {
-			wait = fetchAgain
-		}
-		if now-found.tried >= wait {
-			found.tried = now
-			due = append(due, source)
-		}
+		listed[source.Account] = next.add(tenantOf(source), source, i.round)
 	}
-	i.known = listed
-	return due
+	next.follow(i.round)
+	i.known, i.round = listed, next
+	signal(i.freed)
 }
 
-// fetchKeys fetches the keys of an account. When it fails the ones before stay.
-func (a *Access) fetchKeys(ctx context.Context, source store.KeySource) {
+// tenantOf is who answers for a source: of a merchant its partner.
+func tenantOf(source store.KeySource) account.ID {
+	if source.Owner == "" || source.Owner.IsPlatform() {
+		return source.Account
+	}
+	return source.Owner
+}
+
+// fetchIssuers fetches what is due, and then what is due next.
+func (a *Access) fetchIssuers(ctx context.Context) {
+	var fetching sync.WaitGroup
+	defer fetching.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		due, wait := a.issuers.next(a.watch.clock())
+		if due != nil {
+			fetching.Go(func() {
+				a.fetchKeys(ctx, due)
+				signal(a.issuers.freed)
+			})
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+		case <-a.issuers.freed:
+		case <-timer.C:
+		}
+	}
+}
+
+// next is what to fetch now; when there is nothing, for how long at most.
+func (i *issuers) next(now time.Duration) (*issuer, time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if due := i.round.next(now); due != nil {
+		return due, 0
+	}
+	return nil, i.round.quiet(now)
+}
+
+// fetchKeys fetches keys. When it fails the ones before stay.
+func (a *Access) fetchKeys(ctx context.Context, from *issuer) {
 	begun := a.watch.clock()
-	text, err := a.issuers.fetch(ctx, source.URI)
+	limited, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	text, err := a.issuers.fetch(limited, from.uri)
 	var keys auth.OutsideKeys
 	if err == nil {
 		keys, err = auth.ParseOutsideKeys(text)
 	}
 	a.issuers.mu.Lock()
 	defer a.issuers.mu.Unlock()
-	found := a.issuers.known[source.Account]
-	if found == nil || found.uri != source.URI || ctx.Err() != nil {
+	a.issuers.round.done(from)
+	if ctx.Err() != nil {
 		return
 	}
 	if err != nil {
-		if !found.failing {
-			a.log.Warn("can't fetch the keys of an account", "account", source.Account, "error", err)
+		if from.failures == 0 {
+			a.log.Warn("can't fetch the keys of an account", "account", from.account, "error", err)
 		}
-		found.failing = true
+		from.due = a.watch.clock() + min(fetchAgain<<min(from.failures, 10), fetchSeldom)
+		from.failures++
 		return
 	}
-	if found.failing || found.good < 0 {
-		a.log.Info("fetched the keys of an account", "account", source.Account, "keys", keys.Len())
+	if from.failures > 0 || from.good < 0 {
+		a.log.Info("fetched the keys of an account", "account", from.account, "keys", keys.Len())
 	}
-	found.keys, found.good, found.failing = keys, begun, false
-}
-
-// The causes of a refused assertion, for the log; those of its text are auth's.
-var errNoKeys = errors.New("no keys of the client's account are known")
-
-// loginByAssertion finds the client behind an assertion that a key of its
-// account has signed. A good one never waits for those who guess.
-func (a *Access) loginByAssertion(ctx context.Context, ask Ask) (auth.Client, error) {
-	now := a.now()
-	client, err := a.client(ctx, auth.AssertionClient(ask.Assertion))
-	if err != nil {
-		return auth.Client{}, err
-	}
-	cause := a.proves(ctx, client, ask, now)
-	if cause == nil {
-		a.uses.saw(client, "", now)
-		return client, nil
-	}
-	if f := fault.From(cause); f.Kind != fault.Unauthenticated {
-		return auth.Client{}, cause
-	}
-	if err := a.logins.attempt(ask.Remote, client.ID, "").failed(now); err != nil {
-		a.counts.throttled.Inc()
-		return auth.Client{}, err
-	}
-	a.counts.refused.Inc()
-	return auth.Client{}, cause
-}
-
-// proves is nil when an assertion is a good one of the client, which it then
-// uses up.
-func (a *Access) proves(ctx context.Context, client auth.Client, ask Ask, now time.Time) error {
-	keys := a.issuers.of(client.Account, a.watch.clock())
-	switch {
-	case client.ID == "":
-		return fault.Denied(errUnknownClient)
-	case client.Disabled:
-		return fault.Denied(errDisabled)
-	case ask.Account != "" && ask.Account != client.Account:
-		return fault.Denied(errOtherAccount)
-	case keys.Len() == 0:
-		return fault.Denied(errNoKeys)
-	}
-	assertion, err := a.keyring.Load().VerifyAssertion(ask.Assertion, keys, client.ID, now)
-	if err != nil {
-		return fault.Denied(err)
-	}
-	return a.store.SpendOnce(ctx, store.Spent{
-		Account: client.Account, ID: tokenHash("assertion " + client.ID + " " + assertion.ID), ExpiresAt: assertion.ExpiresAt,
-	})
+	from.keys, from.good, from.failures, from.due = keys, begun, 0, a.watch.clock()+fetchEvery
 }

@@ -23,8 +23,8 @@ var (
 
 	accountUpdated = writes(`UPDATE account SET company = $2, updated_at = $3 WHERE id = $1`)
 
-	profileSaved = writes(`INSERT INTO account_profile (account, profile) VALUES ($1, $2)
-		ON CONFLICT (account) DO UPDATE SET profile = excluded.profile`)
+	profileSaved = writes(`INSERT INTO account_profile (account, profile, keys_at) VALUES ($1, $2, $3)
+		ON CONFLICT (account) DO UPDATE SET profile = excluded.profile, keys_at = excluded.keys_at`)
 
 	scopesOfClients = writes(`SELECT scopes FROM client_grant WHERE account = $1`)
 )
@@ -196,13 +196,14 @@ func (t *tx) profileOf(ctx context.Context, id account.ID) (p account.Profile, e
 	return account.ParseProfile(text)
 }
 
-// saveProfile writes the profile of an account, and what lists find it by.
+// saveProfile writes the profile of an account, what lists find it by, and where
+// its keys are.
 func (t *tx) saveProfile(ctx context.Context, a account.Account, p account.Profile) error {
 	text, err := p.Encode()
 	if err != nil {
 		return err
 	}
-	if _, err := t.change(ctx, profileSaved, string(a.ID), string(text)); err != nil {
+	if _, err := t.change(ctx, profileSaved, string(a.ID), string(text), p.Text(account.MemberKeys, "uri")); err != nil {
 		return err
 	}
 	return t.label(ctx, a, p)

@@ -40,6 +40,7 @@ func suite(t *testing.T, d door) {
 		"an account has so many clients":                           testClientLimit,
 		"nobody grants what he does not hold":                      testGrantDeeds,
 		"who publishes keys holds what their clients do":           testPublishedKeys,
+		"what says where keys are is found exactly":                testKeySources,
 		"a platform keeps somebody who can get in":                 testLastClient,
 		"an account and a client are made once":                    testMadeOnce,
 		"the epoch moves with accounts, clients and keys":          testEpoch,

@@ -23,7 +23,6 @@ var untenanted = []exception{
 	{"FROM account WHERE erase_at IS NOT NULL", "what is due to be erased is so for all accounts, and no caller asks"},
 	{"FROM account WHERE unlabelled", "what older releases wrote is labelled for all accounts, and no caller asks"},
 	{"FROM callback WHERE state = 'received'", "calls that were left are judged for all accounts, and no caller asks"},
-	{"FROM account_profile AS p JOIN account", "the key sets of all accounts are fetched ahead, and no caller asks"},
 	{"s.token = $1", "whoever holds the link of a signup may follow it: its secret part is what is asked"},
 	{"FROM tally GROUP BY", "counts are folded for all owners, and no caller asks"},
 	{"UPDATE task AS t SET lease", "what is due is claimed for all accounts, and no caller asks"},

@@ -22,13 +22,15 @@ CREATE INDEX account_leaving ON account (erase_at) WHERE erase_at IS NOT NULL AN
 -- What an account says of itself, apart from its row, which every write reads.
 CREATE TABLE account_profile (
   account text COLLATE "C" NOT NULL PRIMARY KEY REFERENCES account (id),
-  profile text NOT NULL
+  profile text NOT NULL,
+  -- Where it says that its public keys are, for those who fetch them.
+  keys_at text NOT NULL DEFAULT ''
 );
 
 INSERT INTO account_profile (account, profile) SELECT id, '{"company":' || company || '}' FROM account;
 
 -- The accounts that publish keys: few of many.
-CREATE INDEX account_keys ON account_profile (account) WHERE profile LIKE '%"jwks":{%';
+CREATE INDEX account_keys ON account_profile (account) WHERE keys_at <> '';
 
 -- What lists of accounts are filtered by, such as "country=NO".
 CREATE TABLE account_label (
