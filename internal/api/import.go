@@ -8,7 +8,6 @@ import (
 	stdjson "encoding/json"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"mooring/internal/account"
 	"mooring/internal/fault"
@@ -48,28 +47,28 @@ type importProblem struct {
 // importAccounts takes accounts of another system in. Each row is read by
 // itself, so that one that is wrong stops no other.
 func (o operations) importAccounts(ctx context.Context, call *gate.Call) (gate.Reply, error) {
-	body, err := o.readAs(importRequestSchema, call.Body, call.Strict)
+	frame, sent := intake.Apart(call.Body, "accounts")
+	body, err := o.readAs(importRequestSchema, frame, call.Strict)
 	if err != nil {
 		return gate.Reply{}, err
 	}
 	var request struct {
-		DryRun   bool             `json:"dry_run"`
-		Accounts []jsontext.Value `json:"accounts"`
+		DryRun bool `json:"dry_run"`
 	}
 	if err := json.Unmarshal(body, &request); err != nil {
 		return gate.Reply{}, err
 	}
-	told := importResults{Rows: make([]importResult, len(request.Accounts))}
+	told := importResults{Rows: make([]importResult, len(sent))}
 	var rows []intake.Row
 	var places []int
-	for i, raw := range request.Accounts {
+	for i, raw := range sent {
 		row, err := o.readRow(raw)
 		told.Rows[i].ID = string(row.ID)
 		switch f := fault.From(err); {
 		case err == nil:
 			rows, places = append(rows, row), append(places, i)
 		case f.Kind == fault.Invalid:
-			told.Rows[i].refuse(f.Problems)
+			told.Rows[i].refuse(ofRow(f.Problems))
 		default:
 			return gate.Reply{}, err
 		}
@@ -108,7 +107,7 @@ func (o operations) imported(call *gate.Call) func(store.Import) store.AuditReco
 }
 
 // readRow reads one row as the contract describes it.
-func (o operations) readRow(raw jsontext.Value) (row intake.Row, err error) {
+func (o operations) readRow(raw []byte) (row intake.Row, err error) {
 	text, err := o.readAs(importAccountSchema, raw, true)
 	if err != nil {
 		var named struct {
@@ -135,6 +134,16 @@ func within(problems []fault.Problem) []fault.Problem {
 		if !strings.HasPrefix(p.Path, "#") {
 			problems[i].Message = strings.TrimSpace(strings.TrimPrefix(p.Path, "/") + " " + p.Message)
 			problems[i].Path = "#" + p.Path
+		}
+	}
+	return problems
+}
+
+// ofRow says of a row what was found out about a body.
+func ofRow(problems []fault.Problem) []fault.Problem {
+	for i, p := range problems {
+		if rest, whole := strings.CutPrefix(p.Message, "the body "); whole && p.Path == "#/" {
+			problems[i].Name, problems[i].Message = "row", "the row "+rest
 		}
 	}
 	return problems

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,12 +29,10 @@ type importer struct {
 	tell    *importProgress
 }
 
-// importAnswer is what the server says of a piece.
-type importAnswer struct {
-	Rows []struct {
-		Outcome  string          `json:"outcome"`
-		Problems []importProblem `json:"problems"`
-	} `json:"rows"`
+// importVerdict is what the server says of a row.
+type importVerdict struct {
+	Outcome  string          `json:"outcome"`
+	Problems []importProblem `json:"problems"`
 }
 
 // run sends all rows of a reader.
@@ -71,27 +68,22 @@ func (i *importer) run(ctx context.Context, in importReader) error {
 
 // take sends a piece, and notes what became of it.
 func (i *importer) take(ctx context.Context, piece []importRow) error {
-	var sent []json.RawMessage
+	var sent [][]byte
 	for _, row := range piece {
 		if row.wrong == nil {
 			sent = append(sent, row.row)
 		}
 	}
-	var told importAnswer
-	if len(sent) > 0 {
-		if err := i.send(ctx, map[string]any{"dry_run": i.dry, "accounts": sent}, &told); err != nil {
-			return err
-		}
-		if len(told.Rows) != len(sent) {
-			return errors.New("the server does not answer like one that takes imports")
-		}
+	told, err := i.ask(ctx, sent)
+	if err != nil {
+		return err
 	}
 	var counts importCounts
 	next := 0
 	for _, row := range piece {
 		problems, outcome := row.wrong, "refused"
 		if problems == nil {
-			problems, outcome = told.Rows[next].Problems, told.Rows[next].Outcome
+			problems, outcome = told[next].Problems, told[next].Outcome
 			next++
 		}
 		switch outcome {
@@ -111,6 +103,39 @@ func (i *importer) take(ctx context.Context, piece []importRow) error {
 	return i.note(piece[len(piece)-1], counts)
 }
 
+// ask sends rows and returns what became of each. What a server will not look
+// at together it is sent in halves, until it is known which row it is.
+func (i *importer) ask(ctx context.Context, rows [][]byte) ([]importVerdict, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	var told struct {
+		Rows []importVerdict `json:"rows"`
+	}
+	err := i.send(ctx, importBody(rows, i.dry), &told)
+	switch refused, ok := errors.AsType[*refusedError](err); {
+	case err == nil && len(told.Rows) != len(rows):
+		return nil, errors.New("the server does not answer like one that takes imports")
+	case !ok || refused.status != http.StatusBadRequest && refused.status != http.StatusRequestEntityTooLarge:
+		return told.Rows, err
+	case len(rows) == 1:
+		return []importVerdict{{Outcome: "refused", Problems: []importProblem{{Code: "INVALID_REQUEST_PARAMETER", Message: refused.text}}}}, nil
+	}
+	half := len(rows) / 2
+	first, err := i.ask(ctx, rows[:half])
+	if err != nil {
+		return nil, err
+	}
+	rest, err := i.ask(ctx, rows[half:])
+	return append(first, rest...), err
+}
+
+// importBody is a call that takes rows, each as it stands in the file.
+func importBody(rows [][]byte, dry bool) []byte {
+	body := fmt.Appendf(nil, `{"dry_run":%t,"accounts":[`, dry)
+	return append(append(body, bytes.Join(rows, []byte(","))...), "]}"...)
+}
+
 // note remembers how far the import has come.
 func (i *importer) note(last importRow, counts importCounts) (err error) {
 	i.state.Counts.add(counts)
@@ -127,11 +152,7 @@ func (i *importer) note(last importRow, counts importCounts) (err error) {
 
 // send sends a piece, again and again while the server does not answer: what it
 // took the first time is unchanged the second.
-func (i *importer) send(ctx context.Context, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
+func (i *importer) send(ctx context.Context, body []byte, out any) error {
 	end := time.Now().Add(importPatience)
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
 		err := i.try(ctx, body, out)
@@ -155,7 +176,7 @@ func (i *importer) try(ctx context.Context, body []byte, out any) (err error) {
 		}
 		i.server.header.Set("Content-Type", "application/json")
 	}
-	return i.server.call(ctx, http.MethodPost, "/v1/operator/import", bytes.Clone(body), out)
+	return i.server.call(ctx, http.MethodPost, "/v1/operator/import", body, out)
 }
 
 // mayPass says whether a refusal may be over in a while.

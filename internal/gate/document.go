@@ -45,6 +45,7 @@ type Operation struct {
 	MaxBody     int64          // bytes
 	OAuthErrors bool           // x-mooring-errors: oauth
 	RawBody     bool           // x-mooring-body: raw; the function gets the body as it came, and asks a Reader what it says
+	Rows        bool           // x-mooring-body: rows; raw, and the function judges the depth too
 	Parameters  []Parameter    // path-level and own, references resolved, in document order
 	Body        *Body          // nil when the operation takes none
 	Raw         map[string]any // the operation object as assembled; numbers are json.Number

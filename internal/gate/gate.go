@@ -24,6 +24,8 @@
 //	x-mooring-max-body    longest body in bytes
 //	x-mooring-body: raw   the function gets the body as it came, within size and
 //	                      depth, and asks a Reader what it says
+//	x-mooring-body: rows  the same, but its depth is not looked at before: each of
+//	                      its rows is a body of its own to a Reader
 //	x-mooring-errors      "oauth" for errors as RFC 6749 wants them
 //	x-mooring-extension   not part of the documented API
 //	x-evidence            what the description rests on

@@ -155,7 +155,7 @@ func (x *exchange) readAccounts(known []fault.Problem) []fault.Problem {
 }
 
 // receive takes in at most the bytes that the operation allows, and refuses
-// nesting without end. Nothing else about a body is looked at before it is
+// nesting without end, unless the body comes in rows. Nothing else about a body is looked at before it is
 // known who sent it.
 func (x *exchange) receive() error {
 	if x.r.ContentLength == 0 || x.r.Body == nil {
@@ -175,7 +175,7 @@ func (x *exchange) receive() error {
 	if err != nil {
 		return refused([]fault.Problem{bodyProblem(nil, "INCOMPLETE_BODY", "did not arrive whole")})
 	}
-	if x.call.MediaType == typeJSON && tooDeep(x.raw) {
+	if x.call.MediaType == typeJSON && !x.plan.operation.Rows && tooDeep(x.raw) {
 		_, problems := readJSON(x.raw)
 		return refused(problems)
 	}

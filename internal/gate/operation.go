@@ -73,7 +73,8 @@ func (d *Document) readOperation(path, method string, item, raw map[string]any) 
 		Evidence:    text(raw, "x-evidence"),
 		Extension:   raw["x-mooring-extension"] == true,
 		OAuthErrors: text(raw, "x-mooring-errors") == "oauth",
-		RawBody:     text(raw, "x-mooring-body") == "raw",
+		RawBody:     raw["x-mooring-body"] != nil,
+		Rows:        text(raw, "x-mooring-body") == "rows",
 		MaxBody:     DefaultMaxBody,
 		Raw:         raw,
 		pointer:     "#/paths/" + escapeToken(path) + "/" + method,
@@ -168,10 +169,10 @@ func readRaw(op *Operation, raw map[string]any) error {
 	switch {
 	case !given:
 		return nil
-	case value != "raw":
-		return errors.New("x-mooring-body can only be raw")
+	case value != "raw" && value != "rows":
+		return errors.New("x-mooring-body can only be raw or rows")
 	case op.Body == nil || !slices.Equal(op.Body.Types, []string{typeJSON}):
-		return errors.New("x-mooring-body: raw needs a requestBody of JSON alone")
+		return fmt.Errorf("x-mooring-body: %s needs a requestBody of JSON alone", value)
 	}
 	return nil
 }
