@@ -28,14 +28,15 @@ func (a *Access) Exchange(ctx context.Context, caller auth.Caller, partner, targ
 	if caller.Actor != "" {
 		return Token{}, fault.New(fault.Forbidden, fault.CodeForbidden, "a token that came by exchange can't be exchanged again")
 	}
-	if err := a.mayActFor(ctx, partner, target); err != nil {
+	acc, err := a.mayActFor(ctx, partner, target)
+	if err != nil {
 		return Token{}, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Token{}, err
 	}
-	issued := a.now().UTC().Truncate(time.Second)
+	issued := a.issuedAt(acc.OwnedSince)
 	token, err := a.keyring.Load().SignExchange(ctx, auth.ExchangeClaims{
 		Client: caller.Client, Account: target, Actor: caller.Account, Scopes: caller.Scopes.And(auth.Acting), ID: id.String(),
 		IssuedAt: issued, ExpiresAt: issued.Add(ExchangeLife),
@@ -47,26 +48,26 @@ func (a *Access) Exchange(ctx context.Context, caller auth.Caller, partner, targ
 	return Token{AccessToken: secret.NewPlain(token), ExpiresIn: int(ExchangeLife / time.Second)}, nil
 }
 
-// mayActFor refuses an account that is not the owner's to act for.
-func (a *Access) mayActFor(ctx context.Context, owner, target account.ID) error {
+// mayActFor is an account that is the owner's to act for.
+func (a *Access) mayActFor(ctx context.Context, owner, target account.ID) (account.Account, error) {
 	cause := errNotOwned
 	if owner != target && a.serves(target) {
-		_, err := a.store.Account(ctx, auth.Caller{Account: owner}, target)
+		found, err := a.store.Account(ctx, auth.Caller{Account: owner}, target)
 		if err == nil {
-			return nil
+			return found, nil
 		}
 		if fault.From(err).Kind != fault.NotFound {
-			return fmt.Errorf("look up an account: %w", err)
+			return account.Account{}, fmt.Errorf("look up an account: %w", err)
 		}
 	}
-	return fault.New(fault.Forbidden, fault.CodeForbidden, "the account is not one that this partner owns").Because(cause)
+	return account.Account{}, fault.New(fault.Forbidden, fault.CodeForbidden, "the account is not one that this partner owns").Because(cause)
 }
 
 // exchangeCaller holds the claims of an exchange token against the client, the
 // grant and the accounts as they are now. Its scopes are those that a token of
 // the account would have: no more than the token that was exchanged had.
 func (a *Access) exchangeCaller(ctx context.Context, claims auth.ExchangeClaims) (auth.Caller, error) {
-	grant, _, err := a.standing(ctx, claims.Client, claims.Actor)
+	grant, home, _, err := a.standing(ctx, claims.Client, claims.Actor)
 	if err != nil {
 		return auth.Caller{}, err
 	}
@@ -76,8 +77,11 @@ func (a *Access) exchangeCaller(ctx context.Context, claims auth.ExchangeClaims)
 	}
 	caller := auth.Caller{
 		Account: claims.Account, Kind: target.Kind, Client: claims.Client, Scopes: claims.Scopes.And(grant.Scopes).And(auth.Acting),
-		Token: tokenHash(claims.ID), Actor: claims.Actor,
+		Token: tokenHash(claims.ID), Actor: claims.Actor, Home: home.ID, IssuedAt: claims.IssuedAt,
 		Exchange: &auth.Exchange{Actor: claims.Actor, ID: claims.ID, ExpiresAt: claims.ExpiresAt},
+	}
+	if caller.Partner() != "" && claims.IssuedAt.Before(target.OwnedSince) {
+		return auth.Caller{}, fault.Denied(errMoved)
 	}
 	return caller, a.unspent(ctx, claims.Account, caller.Token)
 }
@@ -97,7 +101,7 @@ func (a *Access) Redeem(ctx context.Context, caller auth.Caller, ask Ask, audit 
 	}
 	// The token is made before the other is used up, and given out after: what
 	// fails leaves the exchange token as good as it was.
-	token, err := a.issue(ctx, auth.Claims{Client: caller.Client, Account: caller.Account, Actor: caller.Actor, Scopes: scopes})
+	token, err := a.issue(ctx, auth.Claims{Client: caller.Client, Account: caller.Account, Actor: caller.Actor, Scopes: scopes}, caller.IssuedAt)
 	if err != nil {
 		return Token{}, err
 	}

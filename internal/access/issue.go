@@ -64,7 +64,7 @@ func (a *Access) Issue(ctx context.Context, ask Ask) (Token, error) {
 	if !a.serves(client.Account) || !a.serves(target) {
 		return Token{}, fault.New(fault.Forbidden, fault.CodeForbidden, "this process does not serve the world of the account")
 	}
-	grant, err := a.granted(ctx, client, target)
+	grant, since, err := a.granted(ctx, client, target)
 	if err != nil {
 		return Token{}, err
 	}
@@ -72,25 +72,25 @@ func (a *Access) Issue(ctx context.Context, ask Ask) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	return a.issue(ctx, auth.Claims{Client: client.ID, Account: target, Scopes: scopes})
+	return a.issue(ctx, auth.Claims{Client: client.ID, Account: target, Scopes: scopes}, since)
 }
 
 // granted is the grant of a client for an account, if that is its own account or
-// one that it still owns.
-func (a *Access) granted(ctx context.Context, client auth.Client, target account.ID) (auth.Grant, error) {
+// one that it still owns, and since when it does.
+func (a *Access) granted(ctx context.Context, client auth.Client, target account.ID) (auth.Grant, time.Time, error) {
 	none := fault.New(fault.Forbidden, fault.CodeForbidden, "the client has no grant for this audience")
 	grant, ok := client.GrantFor(target)
 	if !ok {
-		return auth.Grant{}, none
+		return auth.Grant{}, time.Time{}, none
 	}
 	if target == client.Account {
-		return grant, nil
+		return grant, time.Time{}, nil
 	}
-	_, err := a.owned(ctx, client.Account, target)
+	acc, err := a.reached(ctx, client, grant)
 	if err != nil && fault.From(err).Kind == fault.Unauthenticated {
 		err = none.Because(err)
 	}
-	return grant, err
+	return grant, acc.OwnedSince, err
 }
 
 // refuseMember refuses one member of the body with a code that OAuth libraries
@@ -207,13 +207,24 @@ func askedScopes(ask Ask, grant auth.Grant) (auth.Scopes, error) {
 	return grant.Scopes.And(asked), nil
 }
 
-// issue signs a fresh access token; claims lacks its id and its times.
-func (a *Access) issue(ctx context.Context, claims auth.Claims) (Token, error) {
+// issuedAt is the time of a new token, in whole seconds, and not before that of
+// something which it must not seem to be older than.
+func (a *Access) issuedAt(after time.Time) time.Time {
+	at := a.now().UTC().Truncate(time.Second)
+	if at.Before(after) {
+		at = after.Add(time.Second - 1).Truncate(time.Second)
+	}
+	return at
+}
+
+// issue signs a fresh access token that seems no older than after; claims lacks
+// its id and its times.
+func (a *Access) issue(ctx context.Context, claims auth.Claims, after time.Time) (Token, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Token{}, err
 	}
-	claims.ID, claims.IssuedAt = id.String(), a.now().UTC().Truncate(time.Second)
+	claims.ID, claims.IssuedAt = id.String(), a.issuedAt(after)
 	claims.ExpiresAt = claims.IssuedAt.Add(a.life)
 	token, err := a.keyring.Load().Sign(ctx, claims)
 	if err != nil {

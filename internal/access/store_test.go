@@ -15,6 +15,7 @@ import (
 	"mooring/internal/access"
 	"mooring/internal/account"
 	"mooring/internal/auth"
+	"mooring/internal/fault"
 	"mooring/internal/store"
 	"mooring/internal/store/storetest"
 )
@@ -138,6 +139,67 @@ func TestNodesThatStartTogetherOnAnEmptyStoreAgree(t *testing.T) {
 			if keys, err := s.Keys(t.Context(), purpose); err != nil || len(keys) != want {
 				t.Errorf("%d %s keys, %v", len(keys), purpose, err)
 			}
+		}
+	})
+}
+
+// TestWhatAPartnerHeldEndsForGoodWithAMove moves the merchant away and back:
+// what was given out before opens nothing, what is given out after does.
+func TestWhatAPartnerHeldEndsForGoodWithAMove(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, s *store.Store) {
+		l := populate(t, s)
+		a := open(t, config(t, s))
+		n := node{a, s}
+		root := auth.Caller{Account: "T00000000", Kind: account.KindPlatform}
+		own := issue(t, a, l, partner)
+		byGrant := ask(l, partner)
+		byGrant.Audience = public + "/v1/accounts/" + string(merchant)
+		granted, err := a.Issue(t.Context(), byGrant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := map[string][]string{
+			"acting": n.act(t, own), "exchange": n.exchanged(t, own), "granted": {"Bearer " + granted.AccessToken.Reveal()},
+		}
+		for name, header := range before {
+			if _, err := a.Verify(t.Context(), header); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		seen, err := a.Verify(t.Context(), before["exchange"])
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if err := moveMerchant(t, s, root); err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.MoveAccount(t.Context(), deed(t, s, root, merchant), partner, func(store.Kept) (store.Answer, error) {
+			return store.Answer{Body: []byte("{}")}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		for name, header := range before {
+			_, err := a.Verify(t.Context(), header)
+			denied(t, name, err)
+		}
+		if _, err := a.Redeem(t.Context(), seen, access.Ask{GrantType: "client_credentials", Form: true}); err == nil {
+			t.Error("an exchange token that was looked at before the move was redeemed after it")
+		}
+		if _, err := a.Issue(t.Context(), byGrant); fault.From(err).Kind != fault.Forbidden {
+			t.Errorf("the old grant gives a token: %v", err)
+		}
+		if _, err := a.Verify(t.Context(), own); err != nil {
+			t.Errorf("the partner's own token ended: %v", err)
+		}
+		caller, err := a.Verify(t.Context(), n.act(t, own)) // within the second of the move
+		if err != nil || caller.Account != merchant {
+			t.Fatalf("the partner can't act for what came back: %+v, %v", caller, err)
+		}
+		if err := n.mayWrite(t, caller); err != nil {
+			t.Errorf("the partner can't write to what came back: %v", err)
 		}
 	})
 }

@@ -25,6 +25,7 @@ var (
 	errDisabled    = errors.New("the client is disabled")
 	errNoGrant     = errors.New("the client has no grant for this account")
 	errNoAccount   = errors.New("an account of the token is gone, or not owned any more by whom it was")
+	errMoved       = errors.New("the account was moved to another owner, if only for a while, since this was given out")
 	errSpent       = errors.New("the token was used before, or revoked")
 	errNoSignup    = errors.New("there is no such signup")
 	errNotServed   = errors.New("this process does not serve the world of the signup")
@@ -111,44 +112,60 @@ func (a *Access) caller(ctx context.Context, claims auth.Claims) (auth.Caller, e
 	if claims.Actor != "" {
 		through = claims.Actor
 	}
-	grant, granted, err := a.standing(ctx, claims.Client, through)
+	grant, home, acted, err := a.standing(ctx, claims.Client, through)
 	if err != nil {
 		return auth.Caller{}, err
 	}
 	caller := auth.Caller{
-		Account: claims.Account, Kind: granted.Kind, Client: claims.Client, Scopes: claims.Scopes.And(grant.Scopes),
+		Account: claims.Account, Kind: acted.Kind, Client: claims.Client, Scopes: claims.Scopes.And(grant.Scopes),
 		Token: tokenHash(claims.ID), Actor: claims.Actor,
 	}
 	if claims.Actor != "" {
-		acted, err := a.owned(ctx, claims.Actor, claims.Account)
-		if err != nil {
+		if acted, err = a.owned(ctx, claims.Actor, claims.Account); err != nil {
 			return auth.Caller{}, err
 		}
 		caller.Kind, caller.Scopes = acted.Kind, caller.Scopes.And(auth.Acting)
+	}
+	if home.ID != claims.Account {
+		caller.Home, caller.IssuedAt = home.ID, claims.IssuedAt
+	}
+	if caller.Partner() != "" && claims.IssuedAt.Before(acted.OwnedSince) {
+		return auth.Caller{}, fault.Denied(errMoved)
 	}
 	caller.Provider = caller.Scopes.Provider()
 	return caller, a.unspent(ctx, claims.Account, caller.Token)
 }
 
-// standing is the grant of a client for an account, as both are now.
-func (a *Access) standing(ctx context.Context, clientID string, audience account.ID) (auth.Grant, account.Account, error) {
+// standing is the grant of a client for an account, as both are now, with the
+// client's own account and the one that the grant is for.
+func (a *Access) standing(ctx context.Context, clientID string, audience account.ID) (grant auth.Grant, home, of account.Account, err error) {
 	client, home, err := a.store.Client(ctx, clientID)
 	if err != nil {
-		return auth.Grant{}, account.Account{}, deniedIfMissing(err, errNoClient)
+		return grant, home, of, deniedIfMissing(err, errNoClient)
 	}
 	grant, ok := client.GrantFor(audience)
 	switch {
 	case client.Disabled:
-		return auth.Grant{}, account.Account{}, fault.Denied(errDisabled)
+		return grant, home, of, fault.Denied(errDisabled)
 	case home.Deleted():
-		return auth.Grant{}, account.Account{}, fault.Denied(errNoAccount)
+		return grant, home, of, fault.Denied(errNoAccount)
 	case !ok:
-		return auth.Grant{}, account.Account{}, fault.Denied(errNoGrant)
+		return grant, home, of, fault.Denied(errNoGrant)
 	case audience == home.ID:
-		return grant, home, nil
+		return grant, home, home, nil
 	}
-	other, err := a.owned(ctx, home.ID, audience)
-	return grant, other, err
+	of, err = a.reached(ctx, client, grant)
+	return grant, home, of, err
+}
+
+// reached is the account that a client has a grant for, which is not its own:
+// its account's own still, and without a break since the grant was made.
+func (a *Access) reached(ctx context.Context, client auth.Client, grant auth.Grant) (account.Account, error) {
+	found, err := a.owned(ctx, client.Account, grant.Audience)
+	if err == nil && !client.Account.IsPlatform() && client.MadeAt(grant).Before(found.OwnedSince) {
+		err = fault.Denied(errMoved)
+	}
+	return found, err
 }
 
 // owned is an account that an owner has at the moment; the platform has every

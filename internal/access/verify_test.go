@@ -51,7 +51,10 @@ func named(t *testing.T, c auth.Caller) auth.Caller {
 	if len(c.Token) != 32 {
 		t.Errorf("the token is named %q", c.Token)
 	}
-	c.Token = ""
+	if c.Home != "" && (c.Home == c.Account || c.IssuedAt.IsZero()) {
+		t.Errorf("whose client it is: %q, since %s", c.Home, c.IssuedAt)
+	}
+	c.Token, c.Home, c.IssuedAt = "", "", time.Time{}
 	return c
 }
 

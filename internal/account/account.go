@@ -89,6 +89,10 @@ type Account struct {
 	// time. It only grows; for a production account it is always 0.
 	Ahead time.Duration
 
+	// OwnedSince is the real time at which Owner got it from another, by a whole
+	// millisecond; zero when it was made as Owner's. What is older is none of Owner's.
+	OwnedSince time.Time
+
 	UpdatedAt time.Time // of the profile; zero when it was never changed
 	DeletedAt time.Time // when access to it ended; zero while it is there
 	DeletedBy string

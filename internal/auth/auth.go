@@ -7,6 +7,7 @@
 package auth
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -110,6 +111,15 @@ func (c Client) GrantFor(audience account.ID) (Grant, bool) {
 	return Grant{}, false
 }
 
+// MadeAt is when a grant of the client was made: with the client, when nothing
+// else is known.
+func (c Client) MadeAt(g Grant) time.Time {
+	if g.CreatedAt.IsZero() {
+		return c.CreatedAt
+	}
+	return g.CreatedAt
+}
+
 // Caller is who makes a request, checked against current state. It is passed
 // as an argument from the gate to the store; nothing hides in a context.
 type Caller struct {
@@ -128,6 +138,12 @@ type Caller struct {
 	// its own token for one of a merchant; zero when nobody does. Such a token
 	// can't be exchanged again.
 	Actor account.ID
+
+	// Home is the account whose client the caller is, when a grant or an exchange
+	// lets it act for another; zero otherwise. IssuedAt is when its token was
+	// made, as far as that matters: zero when Home is.
+	Home     account.ID
+	IssuedAt time.Time
 
 	// Provider is the slug of the one provider that the caller works for,
 	// about every account of the owner that its token is for; "" otherwise. The
@@ -161,6 +177,15 @@ type Callback struct {
 func (c Caller) Covers(id account.ID) bool {
 	ordinary := c.Callback == nil && c.Exchange == nil && c.Provider == ""
 	return c.Account == id || ordinary && c.Account.IsPlatform() && c.Account.World() == id.World()
+}
+
+// Partner is the partner that speaks for the caller's account, which it must
+// own; zero when the account speaks for itself, or the platform does.
+func (c Caller) Partner() account.ID {
+	if by := cmp.Or(c.Actor, c.Home); !by.IsPlatform() {
+		return by
+	}
+	return ""
 }
 
 // Acting are the scopes that a partner's client may have for a merchant of the

@@ -76,7 +76,8 @@ func (t *tx) roomForEvent(ctx context.Context, id account.ID) error {
 }
 
 // AccountEvents lists at most limit events of an account with ids above after,
-// oldest first; of one type, or of all when it is "". It is Missing when the
+// oldest first; of one type, or of all when it is "". A partner gets those since
+// it owns the account. It is Missing when the
 // account is not there, or not the caller's to see as an owner.
 func (s *Store) AccountEvents(
 	ctx context.Context, caller auth.Caller, owner, id account.ID, kind, after string, limit int,
@@ -90,16 +91,23 @@ func (s *Store) AccountEvents(
 	var found []AccountEvent
 	err := s.snapshot(ctx, func(t *tx) error {
 		found = nil
-		there := false
-		if err := t.load(ctx, profileSeen, func(row) error { there = true; return nil },
-			string(id), string(owner), owner.IsPlatform(), false); err != nil {
+		var there *account.Whole
+		if err := t.load(ctx, profileSeen, func(r row) error {
+			w, err := scanWhole(r)
+			there = &w
+			return err
+		}, string(id), string(owner), owner.IsPlatform(), false); err != nil {
 			return err
 		}
-		if !there {
+		if there == nil {
 			return fault.Missing()
 		}
 		if !isID(after) {
 			return nil
+		}
+		after := after
+		if since := seenSince(caller, there.Account); !since.IsZero() {
+			after = max(after, idAt(since))
 		}
 		return t.load(ctx, accountEventsAfter, func(r row) error {
 			e, err := scanAccountEvent(r)

@@ -12,7 +12,7 @@ import (
 	"mooring/internal/fault"
 )
 
-const accountColumns = `id, kind, owner, company, created_at, created_by, ahead, updated_at, deleted_at, deleted_by`
+const accountColumns = `id, kind, owner, company, created_at, created_by, ahead, updated_at, deleted_at, deleted_by, owned_since`
 
 var (
 	accountSeen = reads(`SELECT ` + accountColumns + ` FROM account
@@ -28,7 +28,7 @@ var (
 
 	ownerThere = writes(`SELECT id FROM account WHERE id = $1 AND deleted_at IS NULL`)
 
-	accountAdded = writes(`INSERT INTO account (` + accountColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
+	accountAdded = writes(`INSERT INTO account (` + accountColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)`)
 )
 
 // Account finds an account that the caller's covers or owns; Missing otherwise.
@@ -119,14 +119,15 @@ func scanAccount(r row, after ...any) (account.Account, error) {
 		owner                     sql.NullString
 		company                   []byte
 		created, updated, deleted sql.NullInt64
+		since                     sql.NullInt64
 	)
 	if err := r.Scan(append([]any{
-		&a.ID, &a.Kind, &owner, &company, &created, &a.CreatedBy, &ahead, &updated, &deleted, &a.DeletedBy,
+		&a.ID, &a.Kind, &owner, &company, &created, &a.CreatedBy, &ahead, &updated, &deleted, &a.DeletedBy, &since,
 	}, after...)...); err != nil {
 		return a, err
 	}
 	a.Owner, a.CreatedAt = account.ID(owner.String), instant(created)
-	a.UpdatedAt, a.DeletedAt = instant(updated), instant(deleted)
+	a.UpdatedAt, a.DeletedAt, a.OwnedSince = instant(updated), instant(deleted), instant(since)
 	a.Ahead = time.Duration(ahead) * time.Microsecond
 	if err := json.Unmarshal(company, &a.Company); err != nil {
 		return a, fmt.Errorf("decode the company of account %s: %w", a.ID, err)

@@ -43,7 +43,7 @@ var (
 
 	// Whose audit an owner may read: its own, that of what it owns, and for a
 	// platform that of its world; also once the account was deleted.
-	auditReadable = reads(`SELECT id FROM account WHERE id = $1 AND (id = $2 OR owner = $2 OR $3)`)
+	auditReadable = reads(`SELECT ` + accountColumns + ` FROM account WHERE id = $1 AND (id = $2 OR owner = $2 OR $3)`)
 
 	auditOfAccount = reads(`SELECT ` + auditColumns + ` FROM audit
 		WHERE account = $1 AND id < $2 AND id >= $3
@@ -100,19 +100,23 @@ type AuditQuery struct {
 
 // AuditOf lists the audit records of an account, newest first. The owner, which
 // the caller must cover, must be the account itself or own it; else the account
-// is Missing, whether it is there or not.
+// is Missing, whether it is there or not. A partner gets the records since it
+// owns the account.
 func (s *Store) AuditOf(ctx context.Context, caller auth.Caller, owner account.ID, q AuditQuery) ([]AuditRecord, error) {
 	if !caller.Covers(owner) {
 		return nil, fault.Missing()
 	}
 	world := owner.IsPlatform() && owner.World() == q.Account.World()
-	may := false
-	err := s.lookup(ctx, auditReadable, func(row) error { may = true; return nil }, string(q.Account), string(owner), world)
+	var of *account.Account
+	err := s.lookup(ctx, auditReadable, intoAccount(&of), string(q.Account), string(owner), world)
 	if err != nil {
 		return nil, err
 	}
-	if !may {
+	if of == nil {
 		return nil, fault.Missing()
+	}
+	if from := seenSince(caller, *of); q.Since.Before(from) {
+		q.Since = from
 	}
 	before := lastID
 	if !q.Until.IsZero() {
@@ -125,6 +129,16 @@ func (s *Store) AuditOf(ctx context.Context, caller auth.Caller, owner account.I
 		before = min(before, q.Before)
 	}
 	return list(ctx, s, auditOfAccount, scanAudit, string(q.Account), before, idAt(q.Since), q.Action, q.Outcome, q.By, q.Limit)
+}
+
+// seenSince is from when on a caller sees what was noted and done about an
+// account: a partner since it owns it, so that it learns nothing of the partner
+// before; zero for all others, who see everything.
+func seenSince(caller auth.Caller, acc account.Account) time.Time {
+	if caller.Account.IsPlatform() || caller.Account == acc.ID && caller.Partner() == "" {
+		return time.Time{}
+	}
+	return acc.OwnedSince
 }
 
 // idAt is the lowest id that is made at a time, or after it; that of all for

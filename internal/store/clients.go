@@ -34,14 +34,16 @@ var (
 
 	// A client may act while it is enabled, its account is there, has a grant for
 	// an account that is there and is its account's own or owned by it, and its
-	// token was not revoked.
+	// token was not revoked. What a partner's client was granted ends when the account
+	// is moved, also if it comes back.
 	clientsOfBatch = batches(
 		`SELECT c.id, g.audience, $3, $4 FROM client AS c
 		JOIN account AS h ON h.id = c.account
 		JOIN client_grant AS g ON g.account = c.account AND g.client = c.id
 		JOIN account AS a ON a.id = g.audience
 		WHERE NOT c.disabled AND c.deleted_at IS NULL AND h.deleted_at IS NULL AND a.deleted_at IS NULL
-		AND (a.id = h.id OR a.owner = h.id OR h.kind = 'platform' AND substr(a.id, 1, 1) = substr(h.id, 1, 1))
+		AND (a.id = h.id OR h.kind = 'platform' AND substr(a.id, 1, 1) = substr(h.id, 1, 1)
+			OR a.owner = h.id AND (a.owned_since IS NULL OR coalesce(g.created_at, c.created_at) >= a.owned_since))
 		AND NOT EXISTS (SELECT 1 FROM spent_token AS s WHERE s.account = $3 AND s.id = $4)
 		AND c.id = $1 AND g.audience = $2`,
 		`SELECT c.id, g.audience, u.account, u.token
@@ -51,7 +53,8 @@ var (
 		JOIN client_grant AS g ON g.account = c.account AND g.client = c.id AND g.audience = u.audience
 		JOIN account AS a ON a.id = g.audience
 		WHERE NOT c.disabled AND c.deleted_at IS NULL AND h.deleted_at IS NULL AND a.deleted_at IS NULL
-		AND (a.id = h.id OR a.owner = h.id OR h.kind = 'platform' AND substr(a.id, 1, 1) = substr(h.id, 1, 1))
+		AND (a.id = h.id OR h.kind = 'platform' AND substr(a.id, 1, 1) = substr(h.id, 1, 1)
+			OR a.owner = h.id AND (a.owned_since IS NULL OR coalesce(g.created_at, c.created_at) >= a.owned_since))
 		AND NOT EXISTS (SELECT 1 FROM spent_token AS s WHERE s.account = u.account AND s.id = u.token)`)
 
 	clientTaken = writes(`SELECT id FROM client WHERE id = $1`)

@@ -74,6 +74,9 @@ func (s *Store) AddGrant(ctx context.Context, d Deed, g auth.Grant, show func(au
 		if err != nil {
 			return Answer{}, err
 		}
+		if g.CreatedAt.Before(audience.OwnedSince) { // by another node's clock
+			g.CreatedAt = audience.OwnedSince
+		}
 		held, err := t.heldBy(ctx, d.Caller)
 		if err != nil {
 			return Answer{}, err

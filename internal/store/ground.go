@@ -204,8 +204,8 @@ func (g *ground) mayCallBack(c Change) bool {
 // mayWrite says whether the first account of the path is the caller's to name,
 // and the account itself that one's to write.
 func mayWrite(c Change, acc account.Account) bool {
-	if by := c.Caller.Actor; by != "" && acc.Owner != by && !by.IsPlatform() {
-		return false // it was moved to another owner since
+	if by := c.Caller.Partner(); by != "" && (acc.Owner != by || c.Caller.IssuedAt.Before(acc.OwnedSince)) {
+		return false // it was moved to another owner since, if only for a while
 	}
 	if c.Caller.Provider != "" && c.Caller.Provider != c.Provider {
 		return false

@@ -34,7 +34,7 @@ var (
 
 	retentionSet = writes(`UPDATE account SET retention_days = $2, erase_at = $3 WHERE id = $1`)
 
-	accountMoved = writes(`UPDATE account SET owner = $2 WHERE id = $1`)
+	accountMoved = writes(`UPDATE account SET owner = $2, owned_since = $3 WHERE id = $1`)
 )
 
 // Kept reads an account as the platform looks after it; Missing when there
@@ -156,7 +156,8 @@ func (s *Store) MoveAccount(ctx context.Context, d Deed, to account.ID, show fun
 		case owner == nil || owner.Deleted() || owner.Kind != account.KindPartner || to.World() != acc.ID.World():
 			return badOwner("must be a partner of the account's world")
 		}
-		if _, err := t.change(ctx, accountMoved, string(acc.ID), string(to)); err != nil {
+		since := s.now().Truncate(time.Millisecond).Add(time.Millisecond) // as ids of what comes after can be told
+		if _, err := t.change(ctx, accountMoved, string(acc.ID), string(to), micros(since)); err != nil {
 			return err
 		}
 		if err := s.rehome(ctx, t, acc.ID, acc.Owner, to); err != nil {

@@ -101,7 +101,7 @@ var (
 		`SELECT id, owner FROM account WHERE id = $1 AND deleted_at IS NULL`,
 		`SELECT id, owner FROM account WHERE id = ANY ($1::text[]) AND deleted_at IS NULL ORDER BY id FOR KEY SHARE`)
 
-	connectionsMovedTo = writes(`UPDATE connection SET owner = $2 WHERE account = $1`)
+	connectionsMovedTo = writes(`UPDATE connection SET owner = $2, assignee = '', snoozed_until = NULL WHERE account = $1`)
 
 	standsOfAccount = writes(`SELECT provider, status, turn, code FROM connection
 		WHERE account = $1 AND stands_at <> '' ORDER BY provider`)
@@ -143,7 +143,8 @@ func (g *ground) keepOwners(ctx context.Context, t *tx) error {
 }
 
 // rehome moves the connections of an account from one owner's lists to
-// another's, with what they count there. The account is locked.
+// another's, with what they count there. Who of the old owner's was at them, and
+// until when, is forgotten. The account is locked.
 func (s *Store) rehome(ctx context.Context, t *tx, id, from, to account.ID) error {
 	if _, err := t.change(ctx, connectionsMovedTo, string(id), string(to)); err != nil {
 		return err
