@@ -39,7 +39,7 @@ type memory struct {
 	keys     map[string]store.SealedKey
 	signups  map[string]store.Place // by reference
 	spent    map[store.Spent]bool   // without the end
-	sources  map[account.ID]string // where accounts publish keys
+	sources  map[account.ID]string  // where accounts publish keys
 	used     []store.Use
 	epoch    int64
 	fail     error
