@@ -25,6 +25,8 @@ type keptAccount struct {
 	ErasedAt      string       `json:"erased_at,omitempty"`
 	Hold          *hold        `json:"hold,omitempty"`
 	Ranges        []idRange    `json:"ranges,omitempty"`
+	Disabled      []string     `json:"disabled_clients,omitempty"`
+	KeysDropped   string       `json:"dropped_jwks,omitempty"`
 }
 
 type hold struct {
@@ -50,6 +52,7 @@ func keptOf(k store.Kept) keptAccount {
 		CreatedAt: onWire(k.CreatedAt), CreatedBy: k.CreatedBy, UpdatedAt: onWire(k.UpdatedAt),
 		DeletedAt: onWire(k.DeletedAt), DeletedBy: k.DeletedBy,
 		RetentionDays: k.RetentionDays, EraseAt: onWire(k.EraseAt), ErasedAt: onWire(k.ErasedAt), Ranges: rangesOf(k),
+		Disabled: k.Parted.Clients, KeysDropped: k.Parted.KeysAt,
 	}
 	if k.Hold != "" {
 		shown.Hold = &hold{k.Hold}

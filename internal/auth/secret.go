@@ -34,6 +34,7 @@ type SecretHash struct {
 	ID         string
 	Hash       []byte // SHA-256 of the whole text
 	CreatedAt  time.Time
+	CreatedBy  string    // who rotated the secret before; "" for who made the client
 	ExpiresAt  time.Time // zero: never
 	LastUsedAt time.Time // when somebody last logged in with it, to within seconds; zero: never
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	clientColumns = `account, id, name, disabled, created_at, created_by, description, callbacks, updated_at, deleted_at, deleted_by, last_used_at`
-	secretColumns = `id, hash, created_at, expires_at, last_used_at`
+	secretColumns = `id, hash, created_at, expires_at, last_used_at, created_by`
 	grantColumns  = `id, audience, scopes, type, created_at, created_by`
 )
 
@@ -62,7 +62,7 @@ var (
 	clientAdded = writes(`INSERT INTO client (` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`)
 
 	secretAdded = writes(`INSERT INTO client_secret (account, client, ` + secretColumns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
 
 	grantAdded = writes(`INSERT INTO client_grant (account, client, ` + grantColumns + `)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
@@ -131,7 +131,7 @@ func (t *tx) addClient(ctx context.Context, c auth.Client) error {
 
 func (t *tx) addSecret(ctx context.Context, c auth.Client, secret auth.SecretHash) error {
 	_, err := t.change(ctx, secretAdded, c.Account, c.ID, secret.ID, blob(secret.Hash),
-		micros(secret.CreatedAt), micros(secret.ExpiresAt), micros(secret.LastUsedAt))
+		micros(secret.CreatedAt), micros(secret.ExpiresAt), micros(secret.LastUsedAt), secret.CreatedBy)
 	return err
 }
 
@@ -233,7 +233,7 @@ func intoSecrets(c *auth.Client) func(row) error {
 			secret                 auth.SecretHash
 			created, expires, used sql.NullInt64
 		)
-		err := r.Scan(&secret.ID, &secret.Hash, &created, &expires, &used)
+		err := r.Scan(&secret.ID, &secret.Hash, &created, &expires, &used, &secret.CreatedBy)
 		secret.CreatedAt, secret.ExpiresAt, secret.LastUsedAt = instant(created), instant(expires), instant(used)
 		c.Secrets = append(c.Secrets, secret)
 		return err

@@ -99,6 +99,7 @@ func (s *Store) RotateSecret(ctx context.Context, d Deed, id string, fresh auth.
 		if err := t.load(ctx, secretsOwn, intoSecrets(c), c.Account, c.ID); err != nil {
 			return err
 		}
+		fresh.CreatedBy = d.Caller.Client
 		c.Secrets = append(overlapping(c.Secrets, fresh.CreatedAt, ends), fresh)
 		if _, err := t.change(ctx, secretsDropped, c.Account, c.ID); err != nil {
 			return err

@@ -19,6 +19,7 @@ type Kept struct {
 	ErasedAt      time.Time // real time; zero as long as it was not erased
 	Hold          string    // why it must not be erased; "" when it may
 	Blocks        []IDBlock
+	Parted        Parted // what its last owner leaves behind, of a move alone
 }
 
 const keptColumns = accountColumns + `, retention_days, erase_at, erased_at, hold`
@@ -139,10 +140,13 @@ func (s *Store) AddBlock(ctx context.Context, d Deed, block string, show func(Ke
 }
 
 // MoveAccount gives the deed's account, a merchant, to another partner of its
-// world, with its connections and what they count for. It is Invalid when the
-// account is no merchant or the new owner no partner.
+// world, with its connections and what they count for, and ends what the partner
+// before made to get in. It is Invalid when the account is no merchant or the
+// new owner no partner.
 func (s *Store) MoveAccount(ctx context.Context, d Deed, to account.ID, show func(Kept) (Answer, error)) (Answer, error) {
-	return s.keep(ctx, d, func(ctx context.Context, t *tx, acc account.Account) error {
+	var parted Parted
+	return s.keep(ctx, d, func(ctx context.Context, t *tx, acc account.Account) (err error) {
+		parted = Parted{}
 		if acc.Owner == to {
 			return nil
 		}
@@ -166,8 +170,14 @@ func (s *Store) MoveAccount(ctx context.Context, d Deed, to account.ID, show fun
 		if err := t.moveLabels(ctx, acc.ID, to); err != nil {
 			return err
 		}
+		if parted, err = t.part(ctx, acc, to, s.now()); err != nil {
+			return err
+		}
 		return t.moveEpoch(ctx)
-	}, show)
+	}, func(k Kept) (Answer, error) {
+		k.Parted = parted
+		return show(k)
+	})
 }
 
 func badOwner(reason string) error {

@@ -108,6 +108,7 @@ func suite(t *testing.T, d door) {
 		"an old partner's notes are not the next one's":            testOldPartnersNotes,
 		"an old partner's rights end for good":                     testOldPartnersRights,
 		"an old partner's people are not at its connections":       testOldPartnersHand,
+		"a moved account ends what its old owner made in it":       testParting,
 		"a held account is not erased":                             testHoldAccount,
 		"a recipient is registered once and ended once":            testRecipients,
 		"the tally is what counting would say":                     testTally,

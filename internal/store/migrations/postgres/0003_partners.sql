@@ -90,6 +90,7 @@ ALTER TABLE client ADD COLUMN last_used_at bigint;
 CREATE INDEX client_there ON client (account, created_at, id) WHERE deleted_at IS NULL;
 
 ALTER TABLE client_secret ADD COLUMN last_used_at bigint;
+ALTER TABLE client_secret ADD COLUMN created_by text NOT NULL DEFAULT '';
 
 ALTER TABLE client_grant ADD COLUMN type text NOT NULL DEFAULT 'client_credentials';
 ALTER TABLE client_grant ADD COLUMN created_at bigint;

@@ -90,6 +90,7 @@ ALTER TABLE client ADD COLUMN last_used_at INTEGER;
 CREATE INDEX client_there ON client (account, created_at, id) WHERE deleted_at IS NULL;
 
 ALTER TABLE client_secret ADD COLUMN last_used_at INTEGER;
+ALTER TABLE client_secret ADD COLUMN created_by TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE client_grant ADD COLUMN type TEXT NOT NULL DEFAULT 'client_credentials';
 ALTER TABLE client_grant ADD COLUMN created_at INTEGER;
