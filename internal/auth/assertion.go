@@ -28,7 +28,9 @@ const (
 	MaxAssertionLife = 5 * time.Minute
 	maxOutsideKeys   = 32
 	maxOutsideID     = 256 // bytes of a "jti"
-	maxRSABits       = 8192
+	maxRSABits       = 4096
+	maxExponent      = 1 << 17 // what a verification costs grows with it
+	maxSameID        = 2       // keys of one "kid", all of which are tried
 )
 
 // AssertionAlgorithms are what assertions may be signed with.
@@ -57,6 +59,7 @@ func ParseOutsideKeys(text []byte) (OutsideKeys, error) {
 		return OutsideKeys{}, fmt.Errorf("read a JWK set: it has more than %d keys", maxOutsideKeys)
 	}
 	var found OutsideKeys
+	same := map[string]int{}
 	for _, member := range set.Keys {
 		var key jose.JSONWebKey
 		if key.UnmarshalJSON(member) != nil {
@@ -73,6 +76,9 @@ func ParseOutsideKeys(text []byte) (OutsideKeys, error) {
 		}
 		if algorithms := algorithmsOf(key); algorithms != nil {
 			found.keys = append(found.keys, outsideKey{key.KeyID, algorithms, key.Key})
+			if same[key.KeyID]++; same[key.KeyID] > maxSameID {
+				return OutsideKeys{}, fmt.Errorf("read a JWK set: it has more than %d keys of one id", maxSameID)
+			}
 		}
 	}
 	return found, nil
@@ -89,7 +95,7 @@ func algorithmsOf(key jose.JSONWebKey) []jose.SignatureAlgorithm {
 	var able []jose.SignatureAlgorithm
 	switch public := key.Key.(type) {
 	case *rsa.PublicKey:
-		if bits := public.N.BitLen(); bits >= rsaBits && bits <= maxRSABits && public.E >= 3 && public.E%2 == 1 && !guessable(public.N) {
+		if bits := public.N.BitLen(); bits >= rsaBits && bits <= maxRSABits && public.E >= 3 && public.E <= maxExponent && public.E%2 == 1 && !guessable(public.N) {
 			able = []jose.SignatureAlgorithm{jose.RS256, jose.PS256}
 		}
 	case *ecdsa.PublicKey:
