@@ -42,6 +42,9 @@ type idRange struct {
 }
 
 func showKept(k store.Kept) (store.Answer, error) {
+	if k.Deleted() { // the answer may be kept for longer than the account
+		k.Company.BusinessName = ""
+	}
 	body, err := encode(keptOf(k))
 	return store.Answer{Body: body}, err
 }

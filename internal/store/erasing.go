@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,7 +16,7 @@ var (
 		WHERE erase_at IS NOT NULL AND erased_at IS NULL AND erase_at <= $1 AND hold = '' ORDER BY erase_at LIMIT $2`)
 
 	accountErased = writes(`UPDATE account SET erased_at = $2, company = '{}'
-		WHERE id = $1 AND erased_at IS NULL AND erase_at <= $2 AND hold = ''`)
+		WHERE id = $1 AND erased_at IS NULL AND erase_at <= $2 AND hold = '' RETURNING ahead`)
 
 	// What tells of an account or of people, and what opens it, in the order in
 	// which one thing stands on another. The rows that say that there was something
@@ -50,7 +52,8 @@ const (
 
 // EraseAccounts erases at most limit deleted accounts that were kept for long
 // enough at now and that nobody holds, and returns how many it erased. Fewer
-// than limit means that no more are due.
+// than limit, without an error, means that no more are due. One that can't be
+// erased keeps no other from it.
 //
 // Answers that others were given about an account are gone by then: they are
 // kept for IdempotencyLife, and no account is erased before that.
@@ -59,22 +62,30 @@ func (s *Store) EraseAccounts(ctx context.Context, now time.Time, limit int) (in
 		err = r.Scan(&id)
 		return id, err
 	}, micros(now), limit)
-	for n, id := range due {
-		if err := s.eraseAccount(ctx, id, now); err != nil {
-			return n, err
+	erased := 0
+	for _, id := range due {
+		if one := s.eraseAccount(ctx, id, now); one != nil {
+			err = errors.Join(err, fmt.Errorf("erase account %s: %w", id, one))
+			continue
 		}
+		erased++
 	}
-	return len(due), err
+	return erased, err
 }
 
 func (s *Store) eraseAccount(ctx context.Context, id account.ID, now time.Time) error {
 	record := AuditRecord{
-		ID: uuid.Must(uuid.NewV7()).String(), Account: id, At: now, AccountAt: now,
+		ID: uuid.Must(uuid.NewV7()).String(), Account: id, At: now,
 		By: byRetention, Action: actionErase, Outcome: AuditDone,
 	}
 	err := s.transact(ctx, func(ctx context.Context, t *tx) error {
-		erased, err := t.change(ctx, accountErased, string(id), micros(now))
-		if err != nil || erased == 0 { // another node was faster, or somebody holds it now
+		due := false
+		if err := t.load(ctx, accountErased, func(r row) error {
+			var ahead int64
+			err := r.Scan(&ahead)
+			due, record.AccountAt = true, now.Add(time.Duration(ahead)*time.Microsecond)
+			return err
+		}, string(id), micros(now)); err != nil || !due { // another node was faster, or somebody holds it now
 			return err
 		}
 		for _, st := range erasures {

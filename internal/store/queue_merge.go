@@ -55,7 +55,7 @@ func (t *tx) queue(ctx context.Context, owner account.ID, f QueueFilter, after Q
 	err := t.load(ctx, tallyOf, func(r row) error {
 		c, err := scanCount(r)
 		g := c.group()
-		if c.Open() && f.takes(g) {
+		if c.N != 0 && c.Open() && f.takes(g) {
 			q.piles[g] = &pile{args: append([]any{as}, g.values()[1:]...), from: after, until: until}
 		}
 		return err

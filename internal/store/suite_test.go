@@ -111,6 +111,7 @@ func suite(t *testing.T, d door) {
 		"a moved account ends what its old owner made in it":       testParting,
 		"a held account is not erased":                             testHoldAccount,
 		"a recipient is registered once and ended once":            testRecipients,
+		"a group that is empty is folded away":                     testFoldAway,
 		"the tally is what counting would say":                     testTally,
 		"the queue is what filtering and sorting would give":       testQueue,
 		"the queue is read off its indexes":                        testQueuePlans,

@@ -75,8 +75,9 @@ var (
 	tallyOf = reads(`SELECT provider, status, turn, code, sum(n) FROM tally WHERE owner = $1
 		GROUP BY provider, status, turn, code ORDER BY provider, status, turn, code`)
 
-	tallyLong = reads(`SELECT owner, provider, status, turn, code, count(*) FROM tally
-		GROUP BY owner, provider, status, turn, code HAVING count(*) > $1`)
+	// Those that come to nothing are folded away, however short.
+	tallyLong = reads(`SELECT owner, provider, status, turn, code, CASE sum(n) WHEN 0 THEN $1 + 1 ELSE count(*) END FROM tally
+		GROUP BY owner, provider, status, turn, code HAVING count(*) > $1 OR sum(n) = 0`)
 )
 
 // tally writes what a transaction changes.
@@ -195,26 +196,34 @@ func (f *folding) long(rows int64) []group {
 
 const (
 	foldEvery = 2 * time.Second
+	findEvery = time.Hour // to look for what other nodes left
 	foldAbove = 8   // rows of one group that are left as they are
 	foldStep  = 100 // groups folded in one transaction
 )
 
 // foldTallies folds what has grown long, until ctx ends.
 func (s *Store) foldTallies(ctx context.Context) {
-	if err := s.findLong(ctx); err != nil && ctx.Err() == nil {
-		s.log.Warn("could not look for counters to fold", "cause", err)
-	}
-	every := time.NewTicker(foldEvery)
+	s.lookForLong(ctx)
+	every, again := time.NewTicker(foldEvery), time.NewTicker(findEvery)
 	defer every.Stop()
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-again.C:
+			s.lookForLong(ctx)
 		case <-every.C:
 		}
 		if err := s.fold(ctx, s.folding.long(foldAbove)); err != nil && ctx.Err() == nil {
 			s.log.Warn("could not fold counters", "cause", err)
 		}
+	}
+}
+
+func (s *Store) lookForLong(ctx context.Context) {
+	if err := s.findLong(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("could not look for counters to fold", "cause", err)
 	}
 }
 

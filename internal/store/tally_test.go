@@ -107,6 +107,23 @@ func testFoldStorm(t *testing.T, d door) {
 	wantTally(t, s, partnerID)
 }
 
+// testFoldAway sees that a group in which nothing stands any more is not kept,
+// however few rows say so, and costs no page of the queue a look.
+func testFoldAway(t *testing.T, d door) {
+	s := signed(t, d)
+	mustChange(t, s, posting(connection.NewEvent{Status: connection.Enabled, Name: "agreed"}))
+	must(t, s.findLong(context.Background()))
+	must(t, s.fold(context.Background(), s.folding.long(foldAbove)))
+	must(t, s.lookup(context.Background(), tallyOf, func(r row) error {
+		c, err := scanCount(r)
+		if c.N == 0 {
+			t.Errorf("%+v is kept, in which nothing stands", c)
+		}
+		return err
+	}, string(partnerID)))
+	wantTally(t, s, partnerID)
+}
+
 // wantTally compares the tally of an owner, and of the world, with the
 // connections themselves.
 func wantTally(t *testing.T, s *Store, owner account.ID) {
