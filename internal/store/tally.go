@@ -197,8 +197,8 @@ func (f *folding) long(rows int64) []group {
 const (
 	foldEvery = 2 * time.Second
 	findEvery = time.Hour // to look for what other nodes left
-	foldAbove = 8   // rows of one group that are left as they are
-	foldStep  = 100 // groups folded in one transaction
+	foldAbove = 8         // rows of one group that are left as they are
+	foldStep  = 100       // groups folded in one transaction
 )
 
 // foldTallies folds what has grown long, until ctx ends.
