@@ -42,12 +42,6 @@ const (
 	exchangeType = "exchange+jwt"
 )
 
-// stamp is what a key puts on tokens of one kind.
-type stamp struct {
-	header string // the first part of every token of the kind
-	signer jose.Signer
-}
-
 // kidDigits is the length of a key id in hex digits, as the documented API's.
 const kidDigits = 40
 
@@ -58,9 +52,9 @@ type Key struct {
 	id        string
 	private   crypto.Signer
 	pkcs8     secret.Plain
-	access    stamp
-	callback  stamp
-	exchange  stamp
+	access    string // the first part of every token of the kind, here and below
+	callback  string
+	exchange  string
 	jwk       JWK
 }
 
@@ -132,24 +126,13 @@ func newKey(private crypto.Signer) (*Key, error) {
 	if k.jwk, err = publicJWK(k); err != nil {
 		return nil, err
 	}
-	if k.access, err = k.stamp(accessType); err != nil {
-		return nil, err
-	}
-	if k.callback, err = k.stamp(callbackType); err != nil {
-		return nil, err
-	}
-	k.exchange, err = k.stamp(exchangeType)
-	return k, err
+	k.access, k.callback, k.exchange = k.header(accessType), k.header(callbackType), k.header(exchangeType)
+	return k, nil
 }
 
-func (k *Key) stamp(kind jose.ContentType) (stamp, error) {
-	// The order is that of the JSON library that writes it: alphabetical.
-	header := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil,
-		`{"alg":%q,"kid":%q,"typ":%q}`, k.algorithm, k.id, kind))
-	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.algorithm), Key: jose.JSONWebKey{Key: k.private, KeyID: k.id}},
-		(&jose.SignerOptions{}).WithType(kind))
-	return stamp{header, signer}, err
+// header is the first part of tokens of a kind.
+func (k *Key) header(kind string) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":%q,"kid":%q,"typ":%q}`, k.algorithm, k.id, kind))
 }
 
 // algorithmOf fixes the algorithm by the key, never by a token (RFC 8725,

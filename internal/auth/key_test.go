@@ -47,7 +47,7 @@ func TestAKeySurvivesItsStorage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.ID() != key.ID() || again.Algorithm() != algorithm || again.access.header != key.access.header || again.callback.header != key.callback.header {
+		if again.ID() != key.ID() || again.Algorithm() != algorithm || again.access != key.access || again.callback != key.callback {
 			t.Errorf("%v became %v", key, again)
 		}
 	}

@@ -236,13 +236,13 @@ func TestAPayloadWithOtherUnusedBitsIsRefusedThoughSigned(t *testing.T) {
 			for name, part := range map[string]string{
 				"newline": b64(string(payload)) + "\n", "padding": b64(string(payload)) + "=", "standard": strings.NewReplacer("-", "+", "_", "/").Replace(b64(string(payload) + "???>>>")),
 			} {
-				input := key.access.header + "." + part
+				input := key.access + "." + part
 				if _, err := ring.Verify(input+"."+b64(string(forgeSignature(t, key, input))), testNow); err == nil {
 					t.Errorf("%s, %s: accepted", algorithm, name)
 				}
 			}
 			bent, ok := otherTrailingBits(b64(string(payload)))
-			if input := key.access.header + "." + bent; ok {
+			if input := key.access + "." + bent; ok {
 				if _, err := ring.Verify(input+"."+b64(string(forgeSignature(t, key, input))), testNow); err != errEncoding {
 					t.Errorf("%s, unused bits: %v", algorithm, err)
 				}

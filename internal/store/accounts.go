@@ -18,8 +18,6 @@ var (
 	accountSeen = reads(`SELECT ` + accountColumns + ` FROM account
 		WHERE id = $1 AND deleted_at IS NULL AND ($2 OR owner = $3)`)
 
-	accountPlain = reads(`SELECT ` + accountColumns + ` FROM account WHERE id = $1`)
-
 	accountsOfBatch = batches(
 		`SELECT `+accountColumns+` FROM account WHERE id = $1`,
 		`SELECT `+accountColumns+` FROM account WHERE id IN (SELECT * FROM unnest($1::text[]))`)

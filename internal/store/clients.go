@@ -19,18 +19,7 @@ const (
 )
 
 var (
-	// The client of the first id, or else that of the second.
-	clientPlain = reads(`SELECT ` + clientColumns + ` FROM client WHERE id = $1 AND deleted_at IS NULL
-		UNION ALL SELECT ` + clientColumns + ` FROM client WHERE id = $2
-		AND NOT EXISTS (SELECT 1 FROM client WHERE id = $1 AND deleted_at IS NULL)`)
-
 	clientOfAccount = reads(`SELECT id FROM client WHERE account = $1 LIMIT 1`)
-
-	secretsOfClient = reads(`SELECT ` + secretColumns + ` FROM client_secret
-		WHERE account = $1 AND client = $2 ORDER BY created_at, id`)
-
-	grantsOfClient = reads(`SELECT ` + grantColumns + ` FROM client_grant
-		WHERE account = $1 AND client = $2 ORDER BY id`)
 
 	// A client may act while it is enabled, its account is there, has a grant for
 	// an account that is there and is its account's own or owned by it, and its
@@ -145,48 +134,6 @@ func (t *tx) addGrant(ctx context.Context, c auth.Client, grant auth.Grant) erro
 	return err
 }
 
-// Client finds a client with its secrets, oldest first, its grants, and the
-// account it belongs to; Missing when there is none.
-func (s *Store) Client(ctx context.Context, clientID string) (auth.Client, account.Account, error) {
-	var (
-		client *auth.Client
-		owner  *account.Account
-	)
-	if !isID(clientID) {
-		return auth.Client{}, account.Account{}, fault.Missing()
-	}
-	// For an unknown client everything is read of one that was found before, and
-	// dropped, so that time does not tell which ids exist.
-	standIn := auth.ClientKey{ID: firstID}
-	if before := s.lastClient.Load(); before != nil {
-		standIn = *before
-	}
-	err := s.snapshot(ctx, func(t *tx) error {
-		client, owner = nil, nil
-		if err := t.load(ctx, clientPlain, intoClient(&client), clientID, standIn.ID); err != nil {
-			return err
-		}
-		if client == nil { // not even one to stand in
-			client = &auth.Client{ID: firstID}
-		}
-		if err := t.load(ctx, secretsOfClient, intoSecrets(client), client.Account, client.ID); err != nil {
-			return err
-		}
-		if err := t.load(ctx, grantsOfClient, intoGrants(client), client.Account, client.ID); err != nil {
-			return err
-		}
-		return t.load(ctx, accountPlain, intoAccount(&owner), client.Account)
-	})
-	if err != nil {
-		return auth.Client{}, account.Account{}, err
-	}
-	if client.ID != clientID || client.Account == "" || !client.DeletedAt.IsZero() {
-		return auth.Client{}, account.Account{}, fault.Missing()
-	}
-	s.lastClient.Store(&auth.ClientKey{Account: client.Account, ID: client.ID})
-	return *client, *owner, nil
-}
-
 // HasClient says whether an account has a client, which is how a world that
 // init has finished is told from one that it has not.
 func (s *Store) HasClient(ctx context.Context, id account.ID) (bool, error) {
@@ -207,18 +154,32 @@ func intoClient(found **auth.Client) func(row) error {
 }
 
 func scanClient(r row) (auth.Client, error) {
-	var (
-		c                               auth.Client
-		callbacks                       []byte
-		created, updated, deleted, used sql.NullInt64
-	)
-	if err := r.Scan(&c.Account, &c.ID, &c.Name, &c.Disabled, &created, &c.CreatedBy,
-		&c.Description, &callbacks, &updated, &deleted, &c.DeletedBy, &used); err != nil {
-		return c, err
+	var c clientRow
+	if err := r.Scan(c.columns()...); err != nil {
+		return auth.Client{}, err
 	}
-	c.CreatedAt, c.UpdatedAt = instant(created), instant(updated)
-	c.DeletedAt, c.LastUsedAt = instant(deleted), instant(used)
-	if err := json.Unmarshal(callbacks, &c.Callbacks); err != nil {
+	return c.client()
+}
+
+// clientRow is a row of clientColumns.
+type clientRow struct {
+	auth.Client
+	callbacks                       []byte
+	created, updated, deleted, used sql.NullInt64
+}
+
+func (r *clientRow) columns() []any {
+	return []any{
+		&r.Account, &r.ID, &r.Name, &r.Disabled, &r.created, &r.CreatedBy,
+		&r.Description, &r.callbacks, &r.updated, &r.deleted, &r.DeletedBy, &r.used,
+	}
+}
+
+func (r *clientRow) client() (auth.Client, error) {
+	c := r.Client
+	c.CreatedAt, c.UpdatedAt = instant(r.created), instant(r.updated)
+	c.DeletedAt, c.LastUsedAt = instant(r.deleted), instant(r.used)
+	if err := json.Unmarshal(r.callbacks, &c.Callbacks); err != nil {
 		return c, fmt.Errorf("decode the callbacks of client %s: %w", c.ID, err)
 	}
 	if len(c.Callbacks) == 0 {
@@ -229,34 +190,18 @@ func scanClient(r row) (auth.Client, error) {
 
 func intoSecrets(c *auth.Client) func(row) error {
 	return func(r row) error {
-		var (
-			secret                 auth.SecretHash
-			created, expires, used sql.NullInt64
-		)
-		err := r.Scan(&secret.ID, &secret.Hash, &created, &expires, &used, &secret.CreatedBy)
-		secret.CreatedAt, secret.ExpiresAt, secret.LastUsedAt = instant(created), instant(expires), instant(used)
-		c.Secrets = append(c.Secrets, secret)
+		var secret secretRow
+		err := r.Scan(secret.columns()...)
+		c.Secrets = append(c.Secrets, secret.secret())
 		return err
 	}
 }
 
 func intoGrants(c *auth.Client) func(row) error {
 	return func(r row) error {
-		grant, err := scanGrant(r)
-		c.Grants = append(c.Grants, grant)
+		var grant grantRow
+		err := r.Scan(grant.columns()...)
+		c.Grants = append(c.Grants, grant.grant())
 		return err
 	}
-}
-
-// scanGrant reads the columns of grantColumns; before is what stands before
-// them.
-func scanGrant(r row, before ...any) (auth.Grant, error) {
-	var (
-		grant   auth.Grant
-		scopes  string
-		created sql.NullInt64
-	)
-	err := r.Scan(append(before, &grant.ID, &grant.Audience, &scopes, &grant.Type, &created, &grant.CreatedBy)...)
-	grant.Scopes, grant.CreatedAt = auth.ParseScopes(scopes), instant(created)
-	return grant, err
 }

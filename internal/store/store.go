@@ -20,7 +20,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mooring/internal/auth"
 	"mooring/internal/fault"
 )
 
@@ -48,10 +47,10 @@ type Store struct {
 	running    sync.WaitGroup
 	stopChores context.CancelFunc
 
-	commits    atomic.Int64                   // how many transactions were committed
-	erased     atomic.Int64                   // how many of them erased a person
-	lastClient atomic.Pointer[auth.ClientKey] // whose rows stand in for those of an unknown client
-	epochMoved atomic.Pointer[func()]         // runs after each commit of this process that moved the epoch; may be nil
+	commits    atomic.Int64           // how many transactions were committed
+	erased     atomic.Int64           // how many of them erased a person
+	lastClient atomic.Pointer[string] // the id of the client whose rows stand in for those of an unknown client
+	epochMoved atomic.Pointer[func()] // runs after each commit of this process that moved the epoch; may be nil
 
 	failure atomic.Pointer[error] // why the store stopped for good; nil while it is sound
 }
