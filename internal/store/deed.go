@@ -19,6 +19,8 @@ type Deed struct {
 	Key    *Idempotency  // nil when none was sent
 	Closed bool          // it may be done to an account that was deleted, too
 	Audit  []AuditRecord // what is remembered when it is done; not when it was done before
+
+	idle *bool // set when it turns out to change nothing, of which nothing is remembered
 }
 
 // perform does a deed in one transaction: it re-checks the caller's right to
@@ -45,6 +47,9 @@ func (s *Store) perform(
 		}
 		if answer, err = do(ctx, t, acc); err != nil {
 			return err
+		}
+		if d.idle != nil && *d.idle {
+			return t.keepAnswer(ctx, d, answer, s.now())
 		}
 		for i, r := range d.Audit {
 			if r.Account == acc.ID {
@@ -129,7 +134,7 @@ func (t *tx) keepAnswer(ctx context.Context, d Deed, answer Answer, now time.Tim
 	if d.Key == nil {
 		return nil
 	}
-	values, err := d.scope().with(kept{fingerprint: d.Key.Fingerprint, answer: answer}, now)
+	values, err := d.scope().with(kept{fingerprint: d.Key.Fingerprint, answer: answer, about: d.About}, now)
 	if err != nil {
 		return err
 	}

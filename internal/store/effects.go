@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-
-	"mooring/internal/account"
 )
 
 // effects are what the decisions of a batch write beside their connections.
@@ -25,10 +23,7 @@ type reference struct {
 }
 
 // erasure is the end of a person behind a signup.
-type erasure struct {
-	reference
-	owner account.ID // of the account
-}
+type erasure struct{ reference }
 
 // checkEffects refuses a decision that would write what is not its own.
 func checkEffects(c Change, l *line, d Decision) error {
@@ -81,7 +76,7 @@ func (l *line) configured(d Decision) int64 {
 }
 
 // add takes in what a decision writes beside its connection.
-func (e *effects) add(acc account.Account, p place, d Decision) {
+func (e *effects) add(p place, d Decision) {
 	if d.Replaces != "" {
 		r := reference{p, d.Replaces}
 		e.replaced = append(e.replaced, r)
@@ -94,7 +89,7 @@ func (e *effects) add(acc account.Account, p place, d Decision) {
 	e.keys, e.fields = append(e.keys, d.Keys...), append(e.fields, d.Fields...)
 	e.tasks, e.audit = append(e.tasks, d.Tasks...), append(e.audit, d.Audit...)
 	if d.Erased != "" {
-		e.erased = append(e.erased, erasure{reference{p, d.Erased}, acc.Owner})
+		e.erased = append(e.erased, erasure{reference{p, d.Erased}})
 	}
 }
 
@@ -146,8 +141,7 @@ func rowsOf[T any](all []T, values func(T) []any) [][]any {
 func (r reference) values() []any { return []any{string(r.account), r.provider, r.id} }
 
 // write destroys what tells of the person: what was sealed and its key, what
-// the provider said, and the answers that clients of the account, its owner
-// and the platform were given about the account's connections.
+// the provider said, and the answers that anybody was given about the account.
 func (e erasure) write(ctx context.Context, t *tx) error {
 	for _, st := range []*statement{fieldsErased, callsErased, submissionsErased} {
 		if _, err := t.change(ctx, st, e.values()...); err != nil {
@@ -157,8 +151,5 @@ func (e erasure) write(ctx context.Context, t *tx) error {
 	if _, err := t.change(ctx, subjectKeyDeleted, string(e.account), e.id); err != nil {
 		return err
 	}
-	platform := account.Platform(e.account.World())
-	_, err := t.change(ctx, answersErased, string(e.account), string(e.owner), string(platform),
-		"%/accounts/"+string(e.account)+"/%connections%")
-	return err
+	return t.forgetAnswers(ctx, e.account)
 }

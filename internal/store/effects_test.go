@@ -295,6 +295,25 @@ func testErasure(t *testing.T, d door) {
 		mustChange(t, s, c)
 	}
 
+	told := func(d Deed, path string) {
+		d.About, d.Key = merchantID, &Idempotency{Operation: "put", Path: path, Key: "k", Fingerprint: []byte("f")}
+		if _, err := s.UpdateAccount(ctx, d, func(w account.Whole) (account.Profile, error) { return w.Profile, nil },
+			func(Profiled) (Answer, error) { return Answer{Body: []byte("of its connections")}, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told(Deed{Caller: partner, Owner: partnerID}, "/v1/accounts/T11200000/management/accounts/T11223351")
+	told(Deed{Caller: platform, Owner: platformID}, "/v1/accounts/T00000000/management/accounts/T11223351")
+	told(Deed{Caller: merchant}, "/v1/accounts/T11223351/management/settings")
+	for _, text := range []string{ // one that a former owner was given, and one of before answers said whom they are about
+		`UPDATE idempotency SET account = 'T11300000' WHERE path = '/v1/accounts/T11200000/management/accounts/T11223351'`,
+		`UPDATE idempotency SET about = '' WHERE path = '/v1/accounts/T00000000/management/accounts/T11223351'`,
+	} {
+		if _, err := s.write.db.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+
 	erasing := keyed(hearing(1, func(s *connection.Signup) { s.Data, s.Digest, s.ErasedAt = []byte(`{}`), nil, noon }), "", "f")
 	erasing.Key.Path = "/v1/operator/accounts/T11223351/connections/vipps/signups/x/erase"
 	mustChange(t, s, also(erasing, func(_ Found, d *Decision) { d.Erased = signups[0].ID }))

@@ -54,9 +54,6 @@ const (
 // enough at now and that nobody holds, and returns how many it erased. Fewer
 // than limit, without an error, means that no more are due. One that can't be
 // erased keeps no other from it.
-//
-// Answers that others were given about an account are gone by then: they are
-// kept for IdempotencyLife, and no account is erased before that.
 func (s *Store) EraseAccounts(ctx context.Context, now time.Time, limit int) (int, error) {
 	due, err := list(ctx, s, accountsToErase, func(r row) (id account.ID, err error) {
 		err = r.Scan(&id)
@@ -92,6 +89,9 @@ func (s *Store) eraseAccount(ctx context.Context, id account.ID, now time.Time) 
 			if _, err := t.change(ctx, st, string(id)); err != nil {
 				return err
 			}
+		}
+		if err := t.forgetAnswers(ctx, id); err != nil {
+			return err
 		}
 		if err := t.dropLabels(ctx, id); err != nil {
 			return err

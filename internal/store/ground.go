@@ -162,12 +162,12 @@ func (g *ground) decide(j *job) (Answer, error) {
 	if err := l.take(c, d.Connection); err != nil {
 		return Answer{}, err
 	}
-	g.effects.add(acc, l.place, d)
+	g.effects.add(l.place, d)
 	if call != nil {
 		g.inbox.judge(call, *d.Verdict, g.now)
 	}
 	if c.Key != nil {
-		g.answers[j.scope()] = kept{fingerprint: c.Key.Fingerprint, answer: d.Answer}
+		g.answers[j.scope()] = kept{fingerprint: c.Key.Fingerprint, answer: d.Answer, about: c.Account}
 		g.fresh = append(g.fresh, j.scope())
 	}
 	return d.Answer, nil

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"mooring/internal/account"
 )
 
 // IdempotencyLife is how long an answer is kept for repetition.
@@ -26,15 +28,16 @@ var (
 				AS u (account, client, operation, path, key))`)
 
 	answerAdded = batches(
-		`INSERT INTO idempotency (`+scopeColumns+`, `+answerColumns+`, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		`INSERT INTO idempotency (`+scopeColumns+`, `+answerColumns+`, created_at)
-		SELECT account, client::uuid, operation, path, key, fingerprint, header, body, created_at
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::bytea[], $9::bigint[])
-			AS u (account, client, operation, path, key, fingerprint, header, body, created_at)`)
+		`INSERT INTO idempotency (`+scopeColumns+`, `+answerColumns+`, created_at, about)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		`INSERT INTO idempotency (`+scopeColumns+`, `+answerColumns+`, created_at, about)
+		SELECT account, client::uuid, operation, path, key, fingerprint, header, body, created_at, about
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::bytea[], $9::bigint[], $10::text[])
+			AS u (account, client, operation, path, key, fingerprint, header, body, created_at, about)`)
 
-	// The account is one of three, so that the key is looked up by its beginning.
-	answersErased = writes(`DELETE FROM idempotency WHERE account IN ($1, $2, $3) AND path LIKE $4`)
+	// What was said of an account ($1), to whomever: also to those who owned it
+	// once. Answers of before say by their path alone whom they are about.
+	answersErased = writes(`DELETE FROM idempotency WHERE about = $1 OR about = '' AND (path LIKE $2 OR path LIKE $3)`)
 
 	answersSwept = writes(`DELETE FROM idempotency WHERE (` + scopeColumns + `) IN (
 		SELECT ` + scopeColumns + ` FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)`)
@@ -53,6 +56,7 @@ func (k scope) values() []any {
 type kept struct {
 	fingerprint []byte
 	answer      Answer
+	about       account.ID // whom it tells of; not read back
 }
 
 func (k scope) with(a kept, now time.Time) ([]any, error) {
@@ -60,7 +64,7 @@ func (k scope) with(a kept, now time.Time) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the header of an answer: %w", err)
 	}
-	return append(k.values(), blob(a.fingerprint), string(header), blob(a.answer.Body), micros(now)), nil
+	return append(k.values(), blob(a.fingerprint), string(header), blob(a.answer.Body), micros(now), string(a.about)), nil
 }
 
 func scanAnswer(r row) (scope, kept, error) {
@@ -74,6 +78,12 @@ func scanAnswer(r row) (scope, kept, error) {
 		return k, a, err
 	}
 	return k, a, json.Unmarshal(header, &a.answer.Header)
+}
+
+// forgetAnswers deletes every answer that tells of an account.
+func (t *tx) forgetAnswers(ctx context.Context, about account.ID) error {
+	_, err := t.change(ctx, answersErased, string(about), "%/"+string(about), "%/"+string(about)+"/%")
+	return err
 }
 
 // SweepIdempotency deletes at most limit answers that are older than their

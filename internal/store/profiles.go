@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -79,10 +80,12 @@ func (t *tx) place(ctx context.Context, owner account.Account, a *account.Accoun
 }
 
 // UpdateAccount changes the profile of the deed's account. change gets it as it
-// is and returns it as it is to be; it may run again.
+// is and returns it as it is to be; it may run again. Where both are the same
+// nothing is written, and nothing remembered.
 func (s *Store) UpdateAccount(
 	ctx context.Context, d Deed, change func(account.Whole) (account.Profile, error), show func(Profiled) (Answer, error),
 ) (Answer, error) {
+	d.idle = new(bool)
 	return s.perform(ctx, d, func(ctx context.Context, t *tx, acc account.Account) (Answer, error) {
 		before, err := t.profileOf(ctx, acc.ID)
 		if err != nil {
@@ -96,6 +99,12 @@ func (s *Store) UpdateAccount(
 			if err := t.mayPublishKeys(ctx, d.Caller, acc.ID); err != nil {
 				return Answer{}, err
 			}
+		}
+		if *d.idle, err = sameProfile(w.Profile, before); err != nil || *d.idle {
+			if err != nil {
+				return Answer{}, err
+			}
+			return t.show(ctx, w, show)
 		}
 		w.Company, w.UpdatedAt = w.Profile.Company(), acc.Now(s.now())
 		company, err := json.Marshal(w.Company)
@@ -115,6 +124,15 @@ func (s *Store) UpdateAccount(
 		}
 		return t.show(ctx, w, show)
 	})
+}
+
+func sameProfile(a, b account.Profile) (bool, error) {
+	one, err := a.Encode()
+	if err != nil {
+		return false, err
+	}
+	other, err := b.Encode()
+	return bytes.Equal(one, other), err
 }
 
 // mayPublishKeys says whether a caller may decide where the keys of an account

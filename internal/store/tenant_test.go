@@ -22,6 +22,7 @@ var untenanted = []exception{
 	{"FROM client WHERE id = $1", "who logs in says which client it is; what it belongs to is what is asked"},
 	{"FROM account WHERE erase_at IS NOT NULL", "what is due to be erased is so for all accounts, and no caller asks"},
 	{"FROM account WHERE unlabelled", "what older releases wrote is labelled for all accounts, and no caller asks"},
+	{"FROM idempotency WHERE about", "what was said of an account is forgotten, whoever was told"},
 	{"FROM callback WHERE state = 'received'", "calls that were left are judged for all accounts, and no caller asks"},
 	{"s.token = $1", "whoever holds the link of a signup may follow it: its secret part is what is asked"},
 	{"FROM tally GROUP BY", "counts are folded for all owners, and no caller asks"},

@@ -96,6 +96,11 @@ ALTER TABLE client_grant ADD COLUMN type text NOT NULL DEFAULT 'client_credentia
 ALTER TABLE client_grant ADD COLUMN created_at bigint;
 ALTER TABLE client_grant ADD COLUMN created_by text NOT NULL DEFAULT '';
 
+-- Whom an answer tells of, whoever was given it. Those of before do not say so.
+ALTER TABLE idempotency ADD COLUMN about text COLLATE "C" NOT NULL DEFAULT '';
+
+CREATE INDEX idempotency_about ON idempotency (about);
+
 -- Tokens that are not to be taken again before they end: used up, or revoked.
 CREATE TABLE spent_token (
   account    text COLLATE "C" NOT NULL,

@@ -96,6 +96,11 @@ ALTER TABLE client_grant ADD COLUMN type TEXT NOT NULL DEFAULT 'client_credentia
 ALTER TABLE client_grant ADD COLUMN created_at INTEGER;
 ALTER TABLE client_grant ADD COLUMN created_by TEXT NOT NULL DEFAULT '';
 
+-- Whom an answer tells of, whoever was given it. Those of before do not say so.
+ALTER TABLE idempotency ADD COLUMN about TEXT NOT NULL DEFAULT '';
+
+CREATE INDEX idempotency_about ON idempotency (about);
+
 -- Tokens that are not to be taken again before they end: used up, or revoked.
 CREATE TABLE spent_token (
   account    TEXT NOT NULL,
