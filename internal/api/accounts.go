@@ -77,11 +77,20 @@ func (o operations) deleteAccount(ctx context.Context, call *gate.Call, _ struct
 	return replyWith(call, answer, err)
 }
 
-// shows answers an account as its owner, or only itself, sees it.
+// maxKept is how large an answer about an account is that is kept whole: small
+// writes must not fill the disk with what the account shows.
+const maxKept = 64 << 10
+
+// shows answers an account as its owner, or only itself, sees it. What is
+// kept of a large answer under a key is the account without its connections.
 func (o operations) shows(private bool) func(store.Profiled) (store.Answer, error) {
 	return func(shown store.Profiled) (store.Answer, error) {
 		body, err := wire.Account(shown.Whole, wire.Connections(shown.Connections, o.Catalogue.Get, o.PublicURL), "", private)
-		return store.Answer{Body: body}, err
+		if err != nil || len(body) <= maxKept {
+			return store.Answer{Body: body}, err
+		}
+		kept, err := wire.Account(shown.Whole, wire.Connections(nil, o.Catalogue.Get, o.PublicURL), "", private)
+		return store.Answer{Body: body, Kept: kept}, err
 	}
 }
 

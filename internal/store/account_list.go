@@ -50,8 +50,8 @@ var (
 )
 
 // Accounts lists at most limit accounts of an owner with ids above after, in
-// the order of their ids, all of one moment. It is Missing when the owner is
-// not the caller's to speak for.
+// the order of their ids, all of one moment; fewer when they are large, but none
+// only at the end. It is Missing when the owner is not the caller's to speak for.
 func (s *Store) Accounts(
 	ctx context.Context, caller auth.Caller, owner account.ID, filter AccountFilter, after account.ID, limit int,
 ) (page []Profiled, err error) {
@@ -60,6 +60,9 @@ func (s *Store) Accounts(
 	}
 	err = s.snapshot(ctx, func(t *tx) error {
 		ids, err := t.page(ctx, filter.streams(t, owner), after, limit)
+		if err == nil {
+			ids, err = t.fitting(ctx, ids)
+		}
 		if err == nil {
 			page, err = t.profiled(ctx, ids)
 		}

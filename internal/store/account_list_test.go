@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -289,6 +290,82 @@ func testBriefConnections(t *testing.T, d door) {
 	}
 	if diff := cmp.Diff(all.Signups[len(all.Signups)-20:], c.Signups); diff != "" {
 		t.Errorf("signups (-newest 20 +shown):\n%s", diff)
+	}
+
+	// Of the single model, whose signups have no key, one is shown anywhere.
+	for range 3 {
+		mustChange(t, s, resigning(second, "", 10))
+	}
+	shown, err := s.Shown(context.Background(), second, "", secondID)
+	must(t, err)
+	if got := shown.Connections[0].Signups; len(got) != 1 || got[0].Seq != 3 {
+		t.Errorf("of the single model it shows %+v", got)
+	}
+}
+
+// resigning is a signup with so much data, under a key that others may share.
+func resigning(who auth.Caller, key string, size int) Change {
+	c := signing(who)
+	decide := c.Decide
+	c.Decide = func(f Found) (Decision, error) {
+		d, err := decide(f)
+		if err == nil {
+			last := &d.Connection.Signups[len(d.Connection.Signups)-1]
+			last.Key, last.Data = key, []byte(`{"x":"`+strings.Repeat("x", size)+`"}`)
+		}
+		return d, err
+	}
+	return c
+}
+
+func testHeavyPage(t *testing.T, d door) {
+	s := fresh(t, d)
+	for i := range 5 {
+		who := auth.Caller{Account: account.ID(fmt.Sprint("T1123000", i)), Kind: account.KindMerchant, Client: newID()}
+		addAccount(t, s, who, partnerID)
+		for n := range 3 {
+			mustChange(t, s, resigning(who, fmt.Sprint(n), 600_000))
+		}
+	}
+	var pages [][]account.ID
+	for after := account.ID("T11229999"); ; {
+		page, err := s.Accounts(context.Background(), partner, partnerID, AccountFilter{}, after, 100)
+		must(t, err)
+		if len(page) == 0 {
+			break
+		}
+		var ids []account.ID
+		for _, a := range page {
+			ids = append(ids, a.ID)
+			if len(a.Connections) != 1 || len(a.Connections[0].Signups) != 3 {
+				t.Errorf("%s is not whole", a.ID)
+			}
+		}
+		pages, after = append(pages, ids), ids[len(ids)-1]
+	}
+	want := [][]account.ID{{"T11230000", "T11230001", "T11230002"}, {"T11230003", "T11230004"}}
+	if diff := cmp.Diff(want, pages); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+}
+
+func testKeptAnswer(t *testing.T, d door) {
+	s := signed(t, d)
+	deed := Deed{Caller: partner, Owner: partnerID, About: merchantID, Key: &Idempotency{
+		Operation: "put", Path: "/v1/x", Key: "k", Fingerprint: []byte("f"),
+	}}
+	var answers []string
+	for range 2 {
+		a, err := s.UpdateAccount(context.Background(), deed, func(w account.Whole) (account.Profile, error) {
+			return w.Profile, nil
+		}, func(p Profiled) (Answer, error) {
+			return Answer{Body: []byte(fmt.Sprint(len(p.Connections), " connections")), Kept: []byte("some")}, nil
+		})
+		must(t, err)
+		answers = append(answers, fmt.Sprint(string(a.Body), a.Replayed))
+	}
+	if want := []string{"1 connectionsfalse", "sometrue"}; !slices.Equal(answers, want) {
+		t.Errorf("answered %q, want %q", answers, want)
 	}
 }
 

@@ -65,7 +65,8 @@ type Decision struct {
 type Answer struct {
 	Header   map[string]string
 	Body     []byte
-	Replayed bool // it was given before; nothing was written this time
+	Kept     []byte // what is kept under the key and given again; nil for Body itself
+	Replayed bool   // it was given before; nothing was written this time
 }
 
 // Idempotency is the Idempotency-Key of a request. A key means one thing per

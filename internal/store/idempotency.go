@@ -64,7 +64,11 @@ func (k scope) with(a kept, now time.Time) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the header of an answer: %w", err)
 	}
-	return append(k.values(), blob(a.fingerprint), string(header), blob(a.answer.Body), micros(now), string(a.about)), nil
+	body := a.answer.Body
+	if a.answer.Kept != nil {
+		body = a.answer.Kept
+	}
+	return append(k.values(), blob(a.fingerprint), string(header), blob(body), micros(now), string(a.about)), nil
 }
 
 func scanAnswer(r row) (scope, kept, error) {

@@ -34,6 +34,8 @@ func suite(t *testing.T, d door) {
 		"labels follow the profile and the owner":                  testLabelsFollow,
 		"accounts are found by payment options":                    testPaymentOptions,
 		"an account shows the newest of its connections":           testBriefConnections,
+		"a page ends with the account that fills it":               testHeavyPage,
+		"an answer is kept as it says":                             testKeptAnswer,
 		"events of an account are its owner's":                     testAccountEvents,
 		"a client comes back with its secrets, grants and account": testClient,
 		"clients are made, rotated and ended by their account":     testClientDeeds,
