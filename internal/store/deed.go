@@ -16,6 +16,7 @@ type Deed struct {
 	Caller auth.Caller
 	Owner  account.ID    // the owner that the path names; zero when the account speaks for itself
 	About  account.ID    // the account that is written to
+	With   []account.ID  // others that it locks: all are locked at once, in one order, or two deeds would wait in a circle
 	Key    *Idempotency  // nil when none was sent
 	Closed bool          // it may be done to an account that was deleted, too
 	Audit  []AuditRecord // what is remembered when it is done; not when it was done before
@@ -31,6 +32,11 @@ type Deed struct {
 func (s *Store) perform(
 	ctx context.Context, d Deed, do func(ctx context.Context, t *tx, acc account.Account) (Answer, error),
 ) (answer Answer, err error) {
+	done, err := s.deeds.enter(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer done()
 	err = s.transact(ctx, func(ctx context.Context, t *tx) error {
 		answer = Answer{}
 		acc, err := t.authorise(ctx, d)
@@ -67,16 +73,26 @@ func (s *Store) perform(
 var (
 	accountLocked = batches(
 		`SELECT `+accountColumns+` FROM account WHERE id = $1`,
-		`SELECT `+accountColumns+` FROM account WHERE id = ANY ($1::text[]) FOR UPDATE`)
+		`SELECT `+accountColumns+` FROM account WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`)
 
 	errMayNot = errors.New("the client or its account is disabled or gone, has no right to the account any more, or its token was revoked")
 )
 
-// authorise loads and locks the account of a deed, and checks who writes.
+// authorise loads and locks the accounts of a deed, and checks who writes.
 func (t *tx) authorise(ctx context.Context, d Deed) (account.Account, error) {
 	var found *account.Account
 	may := false
-	if err := t.loadMany(ctx, accountLocked, [][]any{{string(d.About)}}, intoAccount(&found)); err != nil {
+	var ids keys
+	for _, id := range append([]account.ID{d.About}, d.With...) {
+		ids.add(string(id))
+	}
+	if err := t.loadMany(ctx, accountLocked, ids.sorted(), func(r row) error {
+		a, err := scanAccount(r)
+		if a.ID == d.About {
+			found = &a
+		}
+		return err
+	}); err != nil {
 		return account.Account{}, err
 	}
 	if isID(d.Caller.Client) {

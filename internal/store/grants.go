@@ -65,6 +65,7 @@ func (s *Store) AddGrant(ctx context.Context, d Deed, g auth.Grant, show func(au
 	if !isID(g.ID) {
 		return Answer{}, errNoUUID
 	}
+	d.With = []account.ID{g.Audience}
 	return s.perform(ctx, d, func(ctx context.Context, t *tx, acc account.Account) (Answer, error) {
 		client, err := t.clientOf(ctx, acc.ID, g.Client)
 		if err != nil {
@@ -99,7 +100,7 @@ func (s *Store) AddGrant(ctx context.Context, d Deed, g auth.Grant, show func(au
 }
 
 // reachable is an account that clients of another may have grants for. It is
-// locked, so that it does not change hands meanwhile.
+// locked with it, so that it does not change hands meanwhile.
 func (t *tx) reachable(ctx context.Context, from account.Account, id account.ID) (account.Account, error) {
 	if id == from.ID {
 		return from, nil

@@ -139,6 +139,9 @@ func (s *Store) SignupByReference(ctx context.Context, at Place, reference strin
 // made for: look again with Known. Who may not import is Denied, or Missing, and
 // Forbidden when he may not say where the keys of an account are.
 func (s *Store) Import(ctx context.Context, d Deed, rows []Import) error {
+	for _, r := range rows {
+		d.With = append(d.With, r.ID, r.Owner)
+	}
 	_, err := s.perform(ctx, d, func(ctx context.Context, t *tx, _ account.Account) (Answer, error) {
 		if err := t.stillSo(ctx, rows); err != nil {
 			return Answer{}, err
@@ -158,7 +161,8 @@ func (s *Store) Import(ctx context.Context, d Deed, rows []Import) error {
 
 var errNotSo = conflicting("what was to be imported has come into being, or has changed its owner, in the meantime")
 
-// stillSo locks the accounts that rows are about and checks what they expect.
+// stillSo checks what rows expect of the accounts that they are about, which
+// are locked.
 func (t *tx) stillSo(ctx context.Context, rows []Import) error {
 	var ids, places keys
 	wanted := map[account.ID]Import{}

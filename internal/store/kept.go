@@ -144,6 +144,7 @@ func (s *Store) AddBlock(ctx context.Context, d Deed, block string, show func(Ke
 // before made to get in. It is Invalid when the account is no merchant or the
 // new owner no partner.
 func (s *Store) MoveAccount(ctx context.Context, d Deed, to account.ID, show func(Kept) (Answer, error)) (Answer, error) {
+	d.With = []account.ID{to}
 	var parted Parted
 	return s.keep(ctx, d, func(ctx context.Context, t *tx, acc account.Account) (err error) {
 		parted = Parted{}

@@ -26,6 +26,7 @@ type postgres struct {
 func (e *postgres) name() string    { return "postgres" }
 func (e *postgres) arrays() bool    { return true }
 func (e *postgres) committers() int { return 2 }
+func (e *postgres) deeds() int      { return 2 }
 
 func (e *postgres) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
@@ -47,7 +48,7 @@ func (e *postgres) open(ctx context.Context, wrap func(driver.Connector) driver.
 		return sql.OpenDB(wrap(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(checkConnection))))
 	}
 	// Writers: the committers, and some for writes that do not queue.
-	return fixed(pool(), e.committers()+2), fixed(pool(), max(8, 4*runtime.GOMAXPROCS(0))), nil
+	return fixed(pool(), e.committers()+e.deeds()), fixed(pool(), max(8, 4*runtime.GOMAXPROCS(0))), nil
 }
 
 // serverSettings are what makes a commit safe, by the server's own names.

@@ -43,6 +43,7 @@ type Store struct {
 	gate       sync.RWMutex // held for reading while a change is queued, for writing to close the queues
 	closed     bool
 	committers []*committer
+	deeds      crowd
 	folding    folding
 	running    sync.WaitGroup
 	stopChores context.CancelFunc
@@ -121,6 +122,9 @@ func (s *Store) connect(ctx context.Context, mustExist bool, wrap func(driver.Co
 }
 
 func (s *Store) start(tune tuning) {
+	if n := s.engine.deeds(); n > 0 {
+		s.deeds.places = make(chan struct{}, n)
+	}
 	for range s.engine.committers() {
 		c := &committer{store: s, queue: make(chan *job, tune.queue), batch: tune.batch}
 		s.committers = append(s.committers, c)

@@ -19,6 +19,7 @@ type engine interface {
 	name() string
 	arrays() bool                  // whether a statement takes the rows of a whole batch as arrays
 	committers() int               // how many batches may be under way at once
+	deeds() int                    // how many deeds may be; 0 means any number
 	snapshot() *sql.TxOptions      // how to begin a read that sees one state
 	deadline() time.Duration       // how long a writing transaction may take; 0 means without end
 	trouble(error) trouble         // what the failure of a statement means; nothing was committed
