@@ -37,10 +37,14 @@ var documentedScopes = []string{
 // slug follows.
 const connectionScope = "write:accounts:/management/settings/connections/"
 
+// releaseScope begins the scope to release the credentials of one provider; the
+// slug follows.
+const releaseScope = ScopeRelease + ":"
+
 // Known says whether a scope can be granted to anybody. isProvider says which
 // slugs there are.
 func Known(scope string, isProvider func(slug string) bool) bool {
-	for _, prefix := range []string{providerScope, connectionScope} {
+	for _, prefix := range []string{providerScope, connectionScope, releaseScope} {
 		if slug, ok := strings.CutPrefix(scope, prefix); ok {
 			return isProvider(slug)
 		}
@@ -59,6 +63,8 @@ func MayGrant(kind account.Kind, held Scopes, scope string) bool {
 	switch {
 	case scope == ScopeOperator || scope == ScopeRelease:
 		return platform && held.Has(scope)
+	case strings.HasPrefix(scope, releaseScope):
+		return platform && (held.Has(ScopeRelease) || held.Has(scope))
 	case strings.HasPrefix(scope, connectionScope):
 		return platform && (admin || held.Has(scope))
 	case strings.HasPrefix(scope, providerScope):
@@ -70,7 +76,25 @@ func MayGrant(kind account.Kind, held Scopes, scope string) bool {
 
 // IsOperators says whether a scope is good for nothing but the platform's own
 // operations.
-func IsOperators(scope string) bool { return scope == ScopeOperator || scope == ScopeRelease }
+func IsOperators(scope string) bool {
+	return scope == ScopeOperator || scope == ScopeRelease || strings.HasPrefix(scope, releaseScope)
+}
+
+// Administrated says whether of the clients of a platform that are left one
+// administrates it and may grant each of the operator's scopes that clients had
+// before.
+func Administrated(before, after []Scopes) bool {
+	return slices.ContainsFunc(after, func(held Scopes) bool {
+		for _, scopes := range before {
+			for _, name := range scopes {
+				if IsOperators(name) && !MayGrant(account.KindPlatform, held, name) {
+					return false
+				}
+			}
+		}
+		return held.Has(ScopeAdminAccounts)
+	})
+}
 
 // IsProviders says whether a scope is that of a provider's client.
 func IsProviders(scope string) bool { return strings.HasPrefix(scope, providerScope) }

@@ -186,9 +186,33 @@ func testGrantDeeds(t *testing.T, d door) {
 	_, err = s.EndGrant(ctx, may, grants[0].ID, showsGrant)
 	wantMissing(t, "a grant that is gone", err)
 
-	// Who holds less than a client may not take it over by its secret.
+	// Who holds less than a client may not take it over by its secret, let it in
+	// again, or end it.
 	secret := auth.SecretHash{ID: newID(), Hash: []byte{1}, CreatedAt: noon}
-	_, err = s.RotateSecret(ctx, Deed{Caller: admin("write:accounts"), About: partnerID}, c.ID, secret, noon, shows)
+	less := Deed{Caller: admin("write:accounts"), About: partnerID}
+	grants, err = s.Grants(ctx, partner, partnerID, GrantFilter{Client: c.ID})
+	if err != nil || len(grants) == 0 {
+		t.Fatal(grants, err)
+	}
+	_, rotated := s.RotateSecret(ctx, less, c.ID, secret, noon, shows)
+	_, disabled := s.SwitchClient(ctx, less, c.ID, true, noon, shows)
+	_, enabled := s.SwitchClient(ctx, less, c.ID, false, noon, shows)
+	_, ended := s.EndClient(ctx, less, c.ID, noon, shows)
+	_, ungranted := s.EndGrant(ctx, less, grants[0].ID, showsGrant)
+	for _, err := range []error{rotated, disabled, enabled, ended, ungranted} {
+		wantKind(t, err, fault.Forbidden)
+	}
+	// What the platform gave it beside, an admin of its account may take, and not give.
+	speaks := auth.Client{ID: newID(), Account: partnerID, CreatedAt: noon, CreatedBy: "test", Grants: []auth.Grant{
+		{ID: newID(), Audience: partnerID, Scopes: auth.Scopes{"write:accounts:/management/settings/connections/vipps"}},
+	}}
+	if err := s.CreateClient(ctx, speaks); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SwitchClient(ctx, may, speaks.ID, true, noon, shows); err != nil {
+		t.Error(err)
+	}
+	_, err = s.SwitchClient(ctx, may, speaks.ID, false, noon, shows)
 	wantKind(t, err, fault.Forbidden)
 }
 
@@ -212,6 +236,29 @@ func testLastClient(t *testing.T, d door) {
 	}
 	if client, _, err := s.Client(ctx, root.ID); err != nil || client.Disabled || len(client.Grants) != 1 {
 		t.Errorf("it is %+v, %v", client, err)
+	}
+
+	// Nor does it lose what only its own clients can give.
+	make := func(scopes ...string) (Deed, string) {
+		c := auth.Client{ID: newID(), Account: platformID, CreatedAt: noon, CreatedBy: "test",
+			Grants: []auth.Grant{{ID: newID(), Audience: platformID, Scopes: scopes}}}
+		if err := s.CreateClient(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+		return Deed{Caller: auth.Caller{Account: platformID, Kind: account.KindPlatform, Client: c.ID, Scopes: scopes}, About: platformID}, c.ID
+	}
+	all, boss := make("admin:accounts", "operator:connections", "release:credentials")
+	_, err := s.EndClient(ctx, deed, boss, noon, shows)
+	wantKind(t, err, fault.Forbidden)
+	if _, err := s.EndClient(ctx, all, boss, noon, shows); fault.From(err).Code != fault.CodeLastClient {
+		t.Errorf("the last operator: %v", err)
+	}
+	if _, err := s.EndClient(ctx, all, root.ID, noon, shows); err != nil {
+		t.Errorf("an admin beside the last operator: %v", err)
+	}
+	_, _ = make("admin:accounts", "operator:connections", "release:credentials")
+	if _, err := s.EndClient(ctx, all, boss, noon, shows); err != nil {
+		t.Errorf("an operator beside another: %v", err)
 	}
 }
 

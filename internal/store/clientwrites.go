@@ -59,7 +59,7 @@ func (s *Store) AddClient(ctx context.Context, d Deed, c auth.Client) error {
 // EndClient deletes a client with its secrets and grants. show is what is
 // answered, and kept under a key.
 func (s *Store) EndClient(ctx context.Context, d Deed, id string, at time.Time, show ShowClient) (Answer, error) {
-	return s.onClient(ctx, d, id, show, func(ctx context.Context, t *tx, c *auth.Client) error {
+	return s.onClient(ctx, d, id, takes, show, func(ctx context.Context, t *tx, c *auth.Client) error {
 		c.UpdatedAt, c.DeletedAt, c.DeletedBy = at, at, d.Caller.Client
 		for _, drop := range []*statement{secretsDropped, grantsDropped} {
 			if _, err := t.change(ctx, drop, c.Account, c.ID); err != nil {
@@ -74,7 +74,11 @@ func (s *Store) EndClient(ctx context.Context, d Deed, id string, at time.Time, 
 // SwitchClient disables a client or enables it again. show is what is answered,
 // and kept under a key.
 func (s *Store) SwitchClient(ctx context.Context, d Deed, id string, disabled bool, at time.Time, show ShowClient) (Answer, error) {
-	return s.onClient(ctx, d, id, show, func(ctx context.Context, t *tx, c *auth.Client) error {
+	does := gives
+	if disabled {
+		does = takes
+	}
+	return s.onClient(ctx, d, id, does, show, func(ctx context.Context, t *tx, c *auth.Client) error {
 		if err := t.load(ctx, secretsOwn, intoSecrets(c), c.Account, c.ID); err != nil {
 			return err
 		}
@@ -89,13 +93,8 @@ func (s *Store) SwitchClient(ctx context.Context, d Deed, id string, disabled bo
 
 // RotateSecret gives a client a new secret. Of those it has, the newest stays
 // good until ends, or its own end if that comes first; the others end at once.
-// Who gets to see a secret gets all that the client may do, so the caller must
-// hold that himself.
 func (s *Store) RotateSecret(ctx context.Context, d Deed, id string, fresh auth.SecretHash, ends time.Time, show ShowClient) (Answer, error) {
-	return s.onClient(ctx, d, id, show, func(ctx context.Context, t *tx, c *auth.Client) error {
-		if err := t.mayHandOutAll(ctx, d.Caller, *c); err != nil {
-			return err
-		}
+	return s.onClient(ctx, d, id, gives, show, func(ctx context.Context, t *tx, c *auth.Client) error {
 		if err := t.load(ctx, secretsOwn, intoSecrets(c), c.Account, c.ID); err != nil {
 			return err
 		}
@@ -137,21 +136,37 @@ func overlapping(secrets []auth.SecretHash, now, ends time.Time) []auth.SecretHa
 // ShowClient is how a client is answered with.
 type ShowClient func(auth.Client) ([]byte, error)
 
+// effect is what a deed to a client does with all that it may do. Who sees its
+// secret, or lets it in again, gives that; who ends it takes that.
+type effect int
+
+const (
+	gives effect = iota
+	takes
+)
+
 // onClient does a deed to one client of an account: Missing when it has none of
-// this id. A platform keeps a client that may administrate it, or nobody could
-// get in any more.
+// this id. The caller must hold what the client may do. A platform keeps a
+// client that may administrate it, or nobody could get in any more.
 func (s *Store) onClient(
-	ctx context.Context, d Deed, id string, show ShowClient, do func(ctx context.Context, t *tx, c *auth.Client) error,
+	ctx context.Context, d Deed, id string, does effect, show ShowClient, do func(ctx context.Context, t *tx, c *auth.Client) error,
 ) (Answer, error) {
 	return s.perform(ctx, d, func(ctx context.Context, t *tx, acc account.Account) (Answer, error) {
 		client, err := t.clientOf(ctx, acc.ID, id)
 		if err != nil {
 			return Answer{}, err
 		}
+		if err := t.holdsAll(ctx, d.Caller, client, does); err != nil {
+			return Answer{}, err
+		}
+		before, err := t.admins(ctx, acc)
+		if err != nil {
+			return Answer{}, err
+		}
 		if err := do(ctx, t, &client); err != nil {
 			return Answer{}, err
 		}
-		if err := t.keepsAdmin(ctx, acc); err != nil {
+		if err := t.keepsAdmin(ctx, acc, before); err != nil {
 			return Answer{}, err
 		}
 		body, err := show(client)
@@ -187,7 +202,14 @@ func (t *tx) heldBy(ctx context.Context, caller auth.Caller) (auth.Scopes, error
 	return caller.Scopes.And(granted), err
 }
 
-func (t *tx) mayHandOutAll(ctx context.Context, caller auth.Caller, c auth.Client) error {
+// holdsAll refuses a caller who does not hold all that a client may do. What
+// only a platform gives to the clients of others, their admins may still take:
+// a secret that leaked can't wait.
+func (t *tx) holdsAll(ctx context.Context, caller auth.Caller, c auth.Client, does effect) error {
+	kind := caller.Kind
+	if does == takes {
+		kind = account.KindPlatform
+	}
 	held, err := t.heldBy(ctx, caller)
 	if err != nil {
 		return err
@@ -196,27 +218,37 @@ func (t *tx) mayHandOutAll(ctx context.Context, caller auth.Caller, c auth.Clien
 		return err
 	}
 	for _, grant := range c.Grants {
-		if err := auth.MayHandOut(grant.Scopes, caller.Kind, held); err != nil {
+		if err := auth.MayHandOut(grant.Scopes, kind, held); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// keepsAdmin refuses what leaves a platform without anybody to administrate it.
-func (t *tx) keepsAdmin(ctx context.Context, acc account.Account) error {
+// admins are what the clients of a platform may do to it; of no other account
+// does anybody have to stay.
+func (t *tx) admins(ctx context.Context, acc account.Account) ([]auth.Scopes, error) {
 	if acc.Kind != account.KindPlatform {
-		return nil
+		return nil, nil
 	}
-	left := false
+	var all []auth.Scopes
 	err := t.load(ctx, adminsOfAccount, func(r row) error {
 		var scopes string
 		err := r.Scan(&scopes)
-		left = left || auth.ParseScopes(scopes).Has(auth.ScopeAdminAccounts)
+		all = append(all, auth.ParseScopes(scopes))
 		return err
 	}, acc.ID)
-	if err == nil && !left {
-		err = fault.New(fault.Invalid, fault.CodeLastClient, "this is the last client that may administrate the platform; make another one first")
+	return all, err
+}
+
+// keepsAdmin refuses what leaves a platform without a client that administrates
+// it and may grant each of the operator's scopes that some client had before:
+// once nobody has one, nobody can grant it any more.
+func (t *tx) keepsAdmin(ctx context.Context, acc account.Account, before []auth.Scopes) error {
+	after, err := t.admins(ctx, acc)
+	if err != nil || acc.Kind != account.KindPlatform || auth.Administrated(before, after) {
+		return err
 	}
-	return err
+	return fault.New(fault.Invalid, fault.CodeLastClient,
+		"this is the last client that may administrate the platform and grant all that its clients hold; make another one first")
 }

@@ -132,7 +132,8 @@ func (t *tx) roomForGrant(ctx context.Context, c auth.Client, audience account.I
 	return nil
 }
 
-// EndGrant takes a grant away. show is what is answered, and kept under a key.
+// EndGrant takes a grant away from a client all of whose scopes the caller
+// holds. show is what is answered, and kept under a key.
 func (s *Store) EndGrant(ctx context.Context, d Deed, id string, show func(auth.Grant) ([]byte, error)) (Answer, error) {
 	return s.perform(ctx, d, func(ctx context.Context, t *tx, acc account.Account) (Answer, error) {
 		var found *auth.Grant
@@ -149,10 +150,17 @@ func (s *Store) EndGrant(ctx context.Context, d Deed, id string, show func(auth.
 		if found == nil {
 			return Answer{}, fault.Missing()
 		}
+		if err := t.holdsAll(ctx, d.Caller, auth.Client{Account: acc.ID, ID: found.Client}, takes); err != nil {
+			return Answer{}, err
+		}
+		before, err := t.admins(ctx, acc)
+		if err != nil {
+			return Answer{}, err
+		}
 		if _, err := t.change(ctx, grantDropped, acc.ID, found.Client, found.ID); err != nil {
 			return Answer{}, err
 		}
-		if err := t.keepsAdmin(ctx, acc); err != nil {
+		if err := t.keepsAdmin(ctx, acc, before); err != nil {
 			return Answer{}, err
 		}
 		body, err := show(*found)
