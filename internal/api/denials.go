@@ -183,7 +183,7 @@ func (d *Denials) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			d.flush(context.WithoutCancel(ctx), time.Time{})
+			d.flush(context.WithoutCancel(ctx), d.now(), true)
 			return nil
 		case <-tick.C:
 			d.Flush(ctx)
@@ -192,18 +192,23 @@ func (d *Denials) Run(ctx context.Context) error {
 }
 
 // Flush writes what is due. What can't be written now stays counted.
-func (d *Denials) Flush(ctx context.Context) { d.flush(ctx, d.now()) }
+func (d *Denials) Flush(ctx context.Context) { d.flush(ctx, d.now(), false) }
 
-// flush writes what is due at a time; the zero time is the end of all.
-func (d *Denials) flush(ctx context.Context, now time.Time) {
+// flush writes what is due at a time, or everything.
+func (d *Denials) flush(ctx context.Context, now time.Time, everything bool) {
 	d.flushing.Lock()
 	defer d.flushing.Unlock()
 	d.investigate(ctx)
-	due := d.due(now)
+	due := d.due(now, everything)
 	if len(due) == 0 {
 		return
 	}
-	if err := d.store.Audit(ctx, due...); err != nil {
+	records := make([]store.AuditRecord, len(due))
+	for i, t := range due {
+		records[i] = t.told()
+	}
+	if err := d.store.Audit(ctx, records...); err != nil {
+		d.putBack(due)
 		d.log.Warn("writing to the audit who was denied failed", "records", len(due), "cause", err)
 	}
 }
@@ -214,38 +219,72 @@ func (d *Denials) investigate(ctx context.Context) {
 	pending := d.pending
 	d.pending = nil
 	d.mu.Unlock()
-	for _, s := range pending {
-		if _, err := d.store.Account(ctx, s.caller, s.named); err == nil || fault.From(err).Kind != fault.NotFound {
+	for i, s := range pending {
+		_, err := d.store.Account(ctx, s.caller, s.named)
+		if err == nil {
 			continue
 		}
 		d.mu.Lock()
-		d.count(s.denial, s.record)
+		switch fault.From(err).Kind {
+		case fault.NotFound:
+			d.count(s.denial, s.record)
+		case fault.Unavailable: // later, then
+			rest := append(pending[i:], d.pending...)
+			d.pending = rest[:min(len(rest), maxSuspicions)]
+			d.mu.Unlock()
+			return
+		}
 		d.mu.Unlock()
 	}
 }
 
-// due takes the records that are due, and forgets who was quiet for a while.
-func (d *Denials) due(now time.Time) []store.AuditRecord {
+// tally is what was counted of a denial up to now.
+type tally struct {
+	denial
+	denialCount
+}
+
+// told is what the audit is told of it.
+func (t tally) told() store.AuditRecord {
+	why := fmt.Sprintf(`"status":%d`, t.status)
+	if t.code != "" {
+		why = fmt.Sprintf(`"code":%q`, t.code)
+	}
+	t.record.Detail = fmt.Appendf(nil, `{"count":%d,"last_at":%q,%s}`, t.n, onWire(t.last), why)
+	return t.record
+}
+
+// due takes what is due, and forgets who was quiet for a while.
+func (d *Denials) due(now time.Time, everything bool) []tally {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var records []store.AuditRecord
+	var due []tally
 	for what, c := range d.counts {
 		switch {
-		case !now.IsZero() && now.Before(c.due):
+		case !everything && now.Before(c.due):
 		case c.n == 0:
 			delete(d.counts, what)
 			if d.callers[what.client]--; d.callers[what.client] == 0 {
 				delete(d.callers, what.client)
 			}
 		default:
-			why := fmt.Sprintf(`"status":%d`, what.status)
-			if what.code != "" {
-				why = fmt.Sprintf(`"code":%q`, what.code)
-			}
-			c.record.Detail = fmt.Appendf(nil, `{"count":%d,"last_at":%q,%s}`, c.n, onWire(c.last), why)
-			records = append(records, c.record)
+			due = append(due, tally{what, *c})
 			c.n, c.due = 0, now.Add(denialsEvery)
 		}
 	}
-	return records
+	return due
+}
+
+// putBack counts again what could not be written, with what came since. Only
+// due forgets counts, and that does not run meanwhile.
+func (d *Denials) putBack(due []tally) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range due {
+		c := d.counts[t.denial]
+		if c.n == 0 {
+			c.last = t.last
+		}
+		c.record, c.n = t.record, c.n+t.n
+	}
 }

@@ -198,6 +198,35 @@ func TestARepeatedDenialIsCounted(t *testing.T) {
 	}
 }
 
+func TestADenialThatCannotBeWrittenIsWrittenLater(t *testing.T) {
+	d := newDeniedDesk(t, 2)
+	closed, err := store.Open(t.Context(), store.Config{DataDir: filepath.Join(t.TempDir(), "data")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	for range 3 {
+		d.ask(partner, person, foreign, 1)
+	}
+	d.denials.store = closed
+	d.denials.Flush(t.Context())
+	d.denials.store = d.store
+	d.ask(partner, person, foreign, 1)
+	d.ask(partner, person, foreign, 0) // a read, of which must be looked up whether the account is there
+	away, stop := context.WithCancel(t.Context())
+	stop()
+	d.denials.Flush(away)
+	if got := d.records(t, "T11200000"); len(got) != 0 {
+		t.Fatalf("without a database there are %q", got)
+	}
+	d.now = d.now.Add(time.Minute)
+	d.denials.Flush(t.Context())
+	got := strings.Join(d.records(t, "T11200000"), "\n")
+	if !strings.Contains(got, `thing.1 192.0.2.1 {"count":4,"last_at":"2026-05-12T09:30:00Z"`) || !strings.Contains(got, `thing.0 192.0.2.1 {"count":1,`) {
+		t.Errorf("later there are %q", got)
+	}
+}
+
 func TestWhatIsCountedIsWrittenAtTheEnd(t *testing.T) {
 	d := newDeniedDesk(t, 2)
 	ctx, stop := context.WithCancel(t.Context())
