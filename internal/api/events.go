@@ -33,6 +33,12 @@ type eventBody struct {
 
 // event is what the body says of an event of a provider.
 func (b eventBody) event(p *provider.Provider) (connection.NewEvent, error) {
+	if connection.Reserved(b.Event) {
+		return connection.NewEvent{}, fault.Refused(fault.Problem{
+			In: "body", Name: "event", Path: "#/event", Code: "RESERVED_EVENT",
+			Message: "event " + b.Event + " is one that the service alone tells of; take another name",
+		})
+	}
 	if err := noSecrets(p, b.Metadata); err != nil {
 		return connection.NewEvent{}, err
 	}

@@ -99,9 +99,10 @@ func (c *Connection) fold(p *provider.Provider, e Event, rule provider.Rule) {
 	if e.Stale {
 		return
 	}
+	before := c.Status
 	c.Status = c.statusAfter(e, rule)
 	c.OccurredAt = later(e.OccurredAt, c.OccurredAt)
-	if !e.remark() {
+	if !e.remark() || c.Status != before { // in an imported history another system may mean something else by the name
 		c.standAt(e, p)
 	}
 }

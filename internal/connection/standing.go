@@ -59,5 +59,11 @@ func (c *Connection) statusAfter(e Event, rule provider.Rule) Status {
 	return e.Status
 }
 
+// Reserved says whether the service alone tells of events of this name, so that
+// a history can be believed.
+func Reserved(name string) bool {
+	return name == SignupReceived || name == SignupErased || name == CredentialExpiring || name == AccountClosed || name == Imported
+}
+
 // remark says whether the event only notes something, whatever the status.
 func (e Event) remark() bool { return e.Name == SignupErased || e.Name == CredentialExpiring }
