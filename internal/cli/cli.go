@@ -67,6 +67,40 @@ Exit codes: 0 done, 1 refused or failed, 2 the command line was not understood.`
 // returns the exit code.
 func Run(ctx context.Context, args []string, stdio Stdio) int {
 	unsetEmpty()
+	results := &results{to: stdio.Out}
+	stdio.Out = results
+	code := runCommand(ctx, args, stdio)
+	if results.failed != nil && code == exitDone {
+		fmt.Fprintln(stdio.Err, "mooring: what came out could not be written:", results.failed)
+		return exitFailed
+	}
+	return code
+}
+
+// results are what a command prints to Out. It knows whether all of it was
+// written, so that no command has to look itself.
+type results struct {
+	to     io.Writer
+	failed error // the first that went wrong
+}
+
+func (r *results) Write(text []byte) (int, error) {
+	n, err := r.to.Write(text)
+	if err != nil && r.failed == nil {
+		r.failed = err
+	}
+	return n, err
+}
+
+// lost is why not all of what was printed could be written; nil when it was.
+func lost(out io.Writer) error {
+	if r, ok := out.(*results); ok {
+		return r.failed
+	}
+	return nil
+}
+
+func runCommand(ctx context.Context, args []string, stdio Stdio) int {
 	exit := -1
 	parser, err := newParser(stdio, func(code int) { exit = code })
 	if err != nil {
@@ -79,6 +113,10 @@ func Run(ctx context.Context, args []string, stdio Stdio) int {
 	command, err := parser.Parse(args)
 	if exit >= 0 { // --help printed and asked to leave
 		return exit
+	}
+	if failed := lost(stdio.Out); failed != nil { // so the help could not be printed
+		fmt.Fprintln(stdio.Err, "mooring:", failed)
+		return exitFailed
 	}
 	if err != nil {
 		fmt.Fprintf(stdio.Err, "mooring: %s\nTry: %s --help\n", err, meant(err))
@@ -156,6 +194,9 @@ func (f logFlags) logger(w io.Writer) *slog.Logger {
 }
 
 func isTerminal(w io.Writer) bool {
+	if r, ok := w.(*results); ok {
+		w = r.to
+	}
 	file, ok := w.(*os.File)
 	if !ok {
 		return false

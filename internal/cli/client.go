@@ -150,18 +150,33 @@ func (c clientArg) ask(ctx context.Context, stdio Stdio, method, path string) er
 	if err := server.call(ctx, method, c.auth(server)+"/clients/"+url.PathEscape(c.ID)+path, nil, &text); err != nil {
 		return err
 	}
-	return printClient(stdio, text, c.JSON)
+	return c.printClient(stdio, text, c.JSON)
 }
 
 // printClient prints a client, with its secret when it was just made.
-func printClient(stdio Stdio, text json.RawMessage, asJSON bool) error {
-	if asJSON {
-		return printLines(stdio.Out, []json.RawMessage{text})
-	}
+func (f homeFlags) printClient(stdio Stdio, text json.RawMessage, asJSON bool) error {
 	var v clientView
 	if err := json.Unmarshal(text, &v); err != nil {
 		return err
 	}
+	if asJSON {
+		_ = printLines(stdio.Out, []json.RawMessage{text}) // looked at below
+	} else {
+		v.print(stdio.Out)
+	}
+	err := lost(stdio.Out)
+	if err == nil || v.Secret == "" {
+		return err
+	}
+	of := ""
+	if f.Account != "" {
+		of = " --account " + f.Account
+	}
+	return fmt.Errorf("the secret of client %s could not be written and is lost (%w); give it another: mooring client rotate%s %[1]s", printable(v.ID), err, of)
+}
+
+// print shows a client to people.
+func (v clientView) print(out io.Writer) {
 	rows := [][]string{{"client", printable(v.ID)}, {"name", or(v.Name, "-")}}
 	if v.Description != "" {
 		rows = append(rows, []string{"description", printable(v.Description)})
@@ -174,8 +189,7 @@ func printClient(stdio Stdio, text json.RawMessage, asJSON bool) error {
 	if v.Secret != "" {
 		rows = append(rows, []string{"secret", printable(v.Secret)}, []string{"", "The secret is shown this once."})
 	}
-	printTable(stdio.Out, rows)
-	return nil
+	printTable(out, rows)
 }
 
 type clientShowCommand struct{ clientArg }

@@ -72,16 +72,14 @@ func (c clientCreateCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err != nil {
 		return err
 	}
-	if err := printClient(stdio, text, c.JSON); err != nil {
-		return err
-	}
+	shown := c.printClient(stdio, text, c.JSON)
 	if len(c.Scope) == 0 {
-		return nil
+		return shown
 	}
 	if _, err := server.grant(ctx, c.auth(server), client.ID, c.Account, c.Scope); err != nil {
-		return fmt.Errorf("the client was made but not granted anything: %w", err)
+		return errors.Join(shown, fmt.Errorf("the client was made but not granted anything: %w", err))
 	}
-	return nil
+	return shown
 }
 
 func (c clientCreateCommand) make(ctx context.Context, server *remote, auth string) (json.RawMessage, clientView, error) {

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -16,6 +18,44 @@ func done(t *testing.T, args ...string) string {
 		t.Fatalf("%v: exit %d, %s%s", args, code, out, errs)
 	}
 	return out
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestWhatCannotBeWrittenIsAFailure(t *testing.T) {
+	startDev(t)
+	var made clientView
+	must(t, json.Unmarshal([]byte(done(t, "client", "create", "--account", "T112", "--name", "shop", "--json")), &made))
+	for command, want := range map[string]string{
+		"version":                         "no space left",
+		"queue --help":                    "no space left",
+		"queue":                           "could not be written",
+		"queue count":                     "could not be written",
+		"queue --json --limit 50":         "could not be written",
+		"queue --csv":                     "no space left",
+		"account list":                    "could not be written",
+		"client list":                     "could not be written",
+		"client show " + made.ID:          "no space left",
+		"grant list":                      "could not be written",
+		"client rotate " + made.ID:        "is lost (no space left on device); give it another: mooring client rotate --account T112 " + made.ID,
+		"client rotate --json " + made.ID: "is lost (no space left on device); give it another: mooring client rotate --account T112 " + made.ID,
+		"client create --name n":          "is lost (no space left on device); give it another: mooring client rotate --account T112 ",
+		"client create --json":            "is lost (no space left on device); give it another: mooring client rotate --account T112 ",
+		"provider list":                   "could not be written",
+		"completion bash":                 "no space left",
+	} {
+		var errs bytes.Buffer
+		args := strings.Fields(command)
+		if args[0] == "client" || args[0] == "grant" {
+			args = append(args, "--account", "T112")
+		}
+		if code := Run(t.Context(), args, Stdio{Out: fullDisk{}, Err: &errs}); code != exitFailed || !strings.Contains(errs.String(), want) {
+			t.Errorf("%s: exit %d, %s", command, code, errs.String())
+		}
+	}
 }
 
 func TestAClientIsHandledFromTheCommandLine(t *testing.T) {

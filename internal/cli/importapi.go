@@ -54,7 +54,8 @@ func (c importAPICommand) Run(ctx context.Context, stdio Stdio) error {
 		return err
 	}
 	in := &upstreamReader{
-		ctx: ctx, account: c.UpstreamAccount, owner: c.Owner, page: i.state.Page, done: i.state.Line, unseen: map[unseen]int{},
+		ctx: ctx, account: c.UpstreamAccount, owner: c.Owner, page: i.state.Page, done: i.state.Line,
+		seen: map[string]bool{i.state.Page: true}, unseen: map[unseen]int{},
 	}
 	if in.server, err = c.login(ctx); err == nil {
 		err = i.run(ctx, in)
@@ -88,6 +89,7 @@ type upstreamReader struct {
 	done    int    // how many accounts were read before
 	rows    []importRow
 	over    bool
+	seen    map[string]bool // paging tokens that pages ended with
 	unseen  map[unseen]int
 }
 
@@ -114,31 +116,54 @@ func (r *upstreamReader) read() error {
 	if r.page != "" {
 		query.Set("starting_after", r.page)
 	}
-	var found []map[string]json.RawMessage
+	var found []json.RawMessage
 	path := accountPath(r.account) + "/management/accounts?" + query.Encode()
 	if err := r.server.call(r.ctx, http.MethodGet, path, nil, &found); err != nil {
 		return err
 	}
-	before := r.page
-	for _, account := range found {
+	last := ""
+	for _, text := range found {
 		r.done++
-		row := importRow{id: textOf(account["account_id"]), line: r.done}
-		if row.id == "" {
-			row.wrong = []importProblem{{Path: "account_id", Code: "REQUIRED", Message: "the other server shows an account without account_id"}}
-		} else {
-			var err error
-			if row.row, err = json.Marshal(r.row(account)); err != nil {
-				return err
-			}
+		row, token, err := r.taken(text)
+		if err != nil {
+			return err
 		}
-		if token := textOf(account["paging_token"]); token != "" {
-			r.page = token
+		if token != "" {
+			r.page, last = token, token
 		}
-		row.page = r.page
+		row.line, row.page = r.done, r.page
 		r.rows = append(r.rows, row)
 	}
-	r.over = len(found) == 0 || r.page == before
+	if r.over = last == ""; !r.over && r.seen[last] {
+		return errors.New("its list of accounts repeats itself: a page ends where one before it did, so nobody knows what comes after")
+	}
+	r.seen[last] = true
 	return nil
+}
+
+// taken is an account as a row, and its paging token. One that is not as
+// documented is a row that says so, and stops no other.
+func (r *upstreamReader) taken(text json.RawMessage) (row importRow, token string, err error) {
+	var account map[string]json.RawMessage
+	var connections map[string]map[string]json.RawMessage
+	odd := func(path, code, message string) {
+		row.wrong = append(row.wrong, importProblem{Path: path, Code: code, Message: message})
+	}
+	if json.Unmarshal(text, &account) != nil || account == nil {
+		odd("", "INVALID_TYPE", "the other server shows an account that is no object")
+		return row, "", nil
+	}
+	row.id, token = textOf(account["account_id"]), textOf(account["paging_token"])
+	if row.id == "" {
+		odd("account_id", "REQUIRED", "the other server shows an account without account_id")
+	}
+	if raw := account["connections"]; raw != nil && json.Unmarshal(raw, &connections) != nil {
+		odd("connections", "INVALID_TYPE", "the other server shows connections that are no objects")
+	}
+	if row.wrong == nil {
+		row.row, err = json.Marshal(r.row(account))
+	}
+	return row, token, err
 }
 
 func textOf(raw json.RawMessage) string {

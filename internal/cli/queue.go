@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 type queueCommand struct {
@@ -188,6 +189,9 @@ func (c queueListCommand) table(ctx context.Context, server *remote, query url.V
 		if first {
 			body = text
 		}
+		if isTerminal(stdio.Out) {
+			body = forTerminal(body)
+		}
 		if _, err := stdio.Out.Write(body); err != nil {
 			return err
 		}
@@ -198,6 +202,16 @@ func (c queueListCommand) table(ctx context.Context, server *remote, query url.V
 		last := lines[len(lines)-1]
 		query.Set("starting_after", string(last[bytes.LastIndexByte(last, ',')+1:]))
 	}
+}
+
+// forTerminal keeps a table from moving the cursor of the terminal that shows
+// it. A file gets every byte.
+func forTerminal(table []byte) []byte {
+	lines := strings.Split(string(table), "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return []byte(strings.Join(lines, "\n"))
 }
 
 type queueCountCommand struct {

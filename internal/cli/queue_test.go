@@ -5,6 +5,12 @@ import (
 	"testing"
 )
 
+func TestATableMovesNoCursor(t *testing.T) {
+	if got := string(forTerminal([]byte("a,\x1b[2J\x9b1mPWN\u202e\r,b\nc,Kafé,d\n"))); got != "a, [2J\uFFFD1mPWN  ,b\nc,Kafé,d\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestTheQueueIsShownCountedAndLookedAfter(t *testing.T) {
 	startDev(t)
 	shown := func(want int, args ...string) []string {

@@ -302,10 +302,11 @@ type refusedError struct {
 
 func (e *refusedError) Error() string { return e.text }
 
-// printable keeps what a server says from moving the terminal's cursor.
+// printable keeps what a server says from moving the terminal's cursor, and from
+// being shown in another order.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return ' '
 		}
 		return r
