@@ -240,8 +240,10 @@ func testLastClient(t *testing.T, d door) {
 
 	// Nor does it lose what only its own clients can give.
 	make := func(scopes ...string) (Deed, string) {
-		c := auth.Client{ID: newID(), Account: platformID, CreatedAt: noon, CreatedBy: "test",
-			Grants: []auth.Grant{{ID: newID(), Audience: platformID, Scopes: scopes}}}
+		c := auth.Client{
+			ID: newID(), Account: platformID, CreatedAt: noon, CreatedBy: "test",
+			Grants: []auth.Grant{{ID: newID(), Audience: platformID, Scopes: scopes}},
+		}
 		if err := s.CreateClient(ctx, c); err != nil {
 			t.Fatal(err)
 		}
