@@ -125,7 +125,7 @@ var problemCodes = map[string]string{
 	"SECRET_NOT_ALLOWED":               "Metadata holds a member that the provider's file seals elsewhere, or a private key. Metadata is shown, so leave it out.",
 	"UNKNOWN_SCOPE":                    "There is no such scope, or it can't be granted for this account or beside the others.",
 	"UNKNOWN_SIGNUP":                   "`signup_id` is not the id of a signup of this connection.",
-	"UNKNOWN_MEMBER":                   "The member is not declared, and `Prefer: handling=strict` asks to refuse such.",
+	"UNKNOWN_MEMBER":                   "The member is not declared, and such are refused here: in an import, or because `Prefer: handling=strict` asks for it.",
 }
 
 // oauthErrors are the values of error in answers to forms.

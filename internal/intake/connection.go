@@ -154,6 +154,9 @@ func (p *plan) idOf(slug string) func(int64) string {
 // signup makes one application ready to be restored.
 func (p *plan) signup(at store.Place, of *provider.Provider, i int, s Signup, r *restored) (connection.PastSignup, error) {
 	if len(s.Shown) > 0 {
+		if len(s.Data) > 0 {
+			return connection.PastSignup{}, fault.Refused(problem("/data", fault.CodeInvalidParameter, "stands beside as_shown, which has the data in it; give one of them"))
+		}
 		var err error
 		if s, err = s.unshown(of); err != nil {
 			return connection.PastSignup{}, err
@@ -166,6 +169,9 @@ func (p *plan) signup(at store.Place, of *provider.Provider, i int, s Signup, r 
 	data, err := canonicalObject(s.Data)
 	if err != nil {
 		return connection.PastSignup{}, fault.Refused(problem("/data", fault.CodeInvalidParameter, "must be an object"))
+	}
+	if unknown := of.Undeclared(data); len(unknown) > 0 {
+		return connection.PastSignup{}, undeclared(of, unknown)
 	}
 	past := connection.PastSignup{
 		Application: connection.Application{ID: id, Key: of.SignupKey(data)},
@@ -185,6 +191,16 @@ func (p *plan) signup(at store.Place, of *provider.Provider, i int, s Signup, r 
 	return past, nil
 }
 
+// undeclared refuses what the provider's file has no member for: nothing says
+// whether it may rest in clear.
+func undeclared(of *provider.Provider, pointers []string) error {
+	problems := make([]fault.Problem, len(pointers))
+	for i, pointer := range pointers {
+		problems[i] = problem("/data"+pointer, "UNKNOWN_MEMBER", "is not a member that a signup for "+of.Title+" knows")
+	}
+	return fault.Refused(problems...)
+}
+
 // unshown takes a signup apart that is as an answer shows it: what the service
 // made of its own, and the request.
 func (s Signup) unshown(of *provider.Provider) (Signup, error) {
@@ -196,7 +212,7 @@ func (s Signup) unshown(of *provider.Provider) (Signup, error) {
 	if err := json.Unmarshal(made, &times); err != nil {
 		return s, fault.Refused(problem("/as_shown", fault.CodeInvalidParameter, "has a member of another kind than answers have"))
 	}
-	s.Data, s.CreatedAt, s.CallbackAt, s.ExpiresAt = data, kept(times.CreatedAt), kept(times.CallbackAt), kept(times.ExpiresAt)
+	s.Data, s.CreatedAt, s.CallbackAt, s.ExpiresAt = of.Declared(data), kept(times.CreatedAt), kept(times.CallbackAt), kept(times.ExpiresAt)
 	if s.Reference == "" {
 		s.Reference = times.ID
 	}

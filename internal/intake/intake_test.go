@@ -180,6 +180,8 @@ func TestARowThatCantBeStopsNoOther(t *testing.T) {
 			`{"id": "T11200002", "owner": "T112", "connections": [{"connection": "vipps", "created_at": "2099-01-01T00:00:00Z"}]}`,
 			`{"id": "T11200003", "owner": "T112", "connections": [{"connection": "payex", "created_at": "1969-01-01T00:00:00Z"}, {"connection": "payex.creditcard", "created_at": "2020-01-01T00:00:00Z"}]}`,
 			`{"id": "T11200004", "owner": "T112", "connections": [{"connection": "swish", "created_at": "2020-01-01T00:00:00Z", "events": [{"status": "pending", "event": "x", "created_at": "2020-01-01T00:00:00Z", "signup": 2, "metadata": {"passphrase": "p"}}]}]}`,
+			`{"id": "T11200005", "owner": "T112", "connections": [{"connection": "mastercard-3ds", "created_at": "2020-01-01T00:00:00Z", "signups": [{"data": {"case_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "social_security_number": "01010112345"}}]}]}`,
+			`{"id": "T11200006", "owner": "T112", "connections": [{"connection": "vipps", "created_at": "2020-01-01T00:00:00Z", "signups": [{"data": {"client_secret": "s"}}]}]}`,
 			`{"id": "T11200000", "owner": "T112"}`,
 			`{"id": "T21200000", "owner": "T112"}`,
 			`{"id": "P11200001", "owner": "P112"}`,
@@ -187,7 +189,8 @@ func TestARowThatCantBeStopsNoOther(t *testing.T) {
 			fmt.Sprintf(good, 9),
 		)
 		want := "created, refused /connections/0/created_at:OUT_OF_RANGE, refused /connections/0/created_at:OUT_OF_RANGE /connections/1/connection:DUPLICATE, " +
-			"refused /connections/0/events/0/metadata:SECRET_NOT_ALLOWED /connections/0/events/0/signup:OUT_OF_RANGE, refused /owner:CONFLICT, refused /id:NOT_ALLOWED, " +
+			"refused /connections/0/events/0/metadata:SECRET_NOT_ALLOWED /connections/0/events/0/signup:OUT_OF_RANGE, " +
+			"refused /connections/0/signups/0/data/social_security_number:UNKNOWN_MEMBER, refused /connections/0/signups/0/data/client_secret:UNKNOWN_MEMBER, refused /owner:CONFLICT, refused /id:NOT_ALLOWED, " +
 			"refused /id:OTHER_WORLD, refused /id:DUPLICATE, created"
 		if got := outcomes(results); got != want {
 			t.Errorf("%s\nnot\n%s", got, want)

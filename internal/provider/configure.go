@@ -49,7 +49,8 @@ func (r rename) apply(value any) any {
 	return renamed
 }
 
-// declared is a value without the members that a rule does not know.
+// declared is a value without the members that a rule does not know, where it
+// keeps no others.
 func declared(r *rule, value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -60,6 +61,8 @@ func declared(r *rule, value any) any {
 		for name, member := range value {
 			if m := r.members[name]; m != nil {
 				known[name] = declared(m, member)
+			} else if r.open {
+				known[name] = member
 			}
 		}
 		return known
