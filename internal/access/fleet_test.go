@@ -88,7 +88,7 @@ func (n node) mayWrite(t *testing.T, caller auth.Caller) error {
 // TestWhatIsTakenAwayOnOneNodeEndsOnAll takes rights away on one node while the
 // other remembers a token that rests on them.
 func TestWhatIsTakenAwayOnOneNodeEndsOnAll(t *testing.T) {
-	root := auth.Caller{Account: "T00000000", Kind: account.KindPlatform}
+	root := auth.Caller{Account: "T00000000", Kind: account.KindPlatform, Scopes: allScopes}
 	for name, take := range map[string]func(t *testing.T, s *store.Store, c auth.Client) error{
 		"the client is disabled": func(t *testing.T, s *store.Store, c auth.Client) error {
 			_, err := s.SwitchClient(t.Context(), deed(t, s, root, partner), c.ID, true, time.Now(), showClient)

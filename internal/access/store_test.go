@@ -59,7 +59,7 @@ func privateDir(t *testing.T) string {
 
 // populate makes the platform, a partner with a client, and its merchant, for
 // which the client has a narrower grant.
-func populate(t *testing.T, s *store.Store) login {
+func populate(t testing.TB, s *store.Store) login {
 	t.Helper()
 	now := time.Now()
 	for _, a := range []account.Account{
