@@ -165,11 +165,13 @@ func TestAnAnswerThatIsTooSlowOrTooLargeEnds(t *testing.T) {
 			<-tick.C
 		}
 	}
+	var packed bytes.Buffer // before anybody waits for it
+	z := gzip.NewWriter(&packed)
+	z.Write(make([]byte, 64<<20))
+	z.Close()
 	bomb := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
-		z := gzip.NewWriter(w)
-		z.Write(make([]byte, 64<<20))
-		z.Close()
+		w.Write(packed.Bytes())
 	}
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
