@@ -212,7 +212,7 @@ func TestAnExchangeTokenIsGoodOnceInTheWholeFleet(t *testing.T) {
 // deed is what an administrator of the platform does to an account.
 func deed(t *testing.T, s *store.Store, root auth.Caller, about account.ID) store.Deed {
 	t.Helper()
-	root.Client = uuid.NewString()
+	root.Client, root.Scopes = uuid.NewString(), allScopes
 	c := auth.Client{ID: root.Client, Account: root.Account, Name: "root", CreatedAt: time.Now(), Grants: []auth.Grant{
 		{ID: uuid.NewString(), Audience: root.Account, Scopes: allScopes},
 	}}

@@ -20,6 +20,20 @@ func admin(scopes ...string) auth.Caller {
 	return caller
 }
 
+// holding is a caller by a new client of an account with these scopes.
+func holding(t *testing.T, s *Store, who auth.Caller, scopes ...string) auth.Caller {
+	t.Helper()
+	c := auth.Client{
+		ID: newID(), Account: who.Account, CreatedAt: noon, CreatedBy: "test",
+		Grants: []auth.Grant{{ID: newID(), Audience: who.Account, Scopes: scopes}},
+	}
+	if err := s.CreateClient(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	who.Client, who.Scopes = c.ID, scopes
+	return who
+}
+
 func shows(auth.Client) ([]byte, error)     { return []byte(`{}`), nil }
 func showsGrant(auth.Grant) ([]byte, error) { return []byte(`{}`), nil }
 
@@ -209,10 +223,11 @@ func testGrantDeeds(t *testing.T, d door) {
 	if err := s.CreateClient(ctx, speaks); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SwitchClient(ctx, may, speaks.ID, true, noon, shows); err != nil {
+	boss := Deed{Caller: holding(t, s, partner, "admin:accounts"), About: partnerID}
+	if _, err := s.SwitchClient(ctx, boss, speaks.ID, true, noon, shows); err != nil {
 		t.Error(err)
 	}
-	_, err = s.SwitchClient(ctx, may, speaks.ID, false, noon, shows)
+	_, err = s.SwitchClient(ctx, boss, speaks.ID, false, noon, shows)
 	wantKind(t, err, fault.Forbidden)
 }
 
@@ -225,7 +240,7 @@ func testLastClient(t *testing.T, d door) {
 	if err := s.CreateClient(ctx, root); err != nil {
 		t.Fatal(err)
 	}
-	deed := Deed{Caller: platform, About: platformID}
+	deed := Deed{Caller: auth.Caller{Account: platformID, Kind: account.KindPlatform, Client: root.ID, Scopes: auth.Scopes{"admin:accounts"}}, About: platformID}
 	_, ended := s.EndClient(ctx, deed, root.ID, noon, shows)
 	_, disabled := s.SwitchClient(ctx, deed, root.ID, true, noon, shows)
 	_, ungranted := s.EndGrant(ctx, deed, root.Grants[0].ID, showsGrant)
@@ -239,27 +254,18 @@ func testLastClient(t *testing.T, d door) {
 	}
 
 	// Nor does it lose what only its own clients can give.
-	make := func(scopes ...string) (Deed, string) {
-		c := auth.Client{
-			ID: newID(), Account: platformID, CreatedAt: noon, CreatedBy: "test",
-			Grants: []auth.Grant{{ID: newID(), Audience: platformID, Scopes: scopes}},
-		}
-		if err := s.CreateClient(ctx, c); err != nil {
-			t.Fatal(err)
-		}
-		return Deed{Caller: auth.Caller{Account: platformID, Kind: account.KindPlatform, Client: c.ID, Scopes: scopes}, About: platformID}, c.ID
-	}
-	all, boss := make("admin:accounts", "operator:connections", "release:credentials")
-	_, err := s.EndClient(ctx, deed, boss, noon, shows)
+	by := func(c auth.Caller) Deed { return Deed{Caller: c, About: platformID} }
+	boss := holding(t, s, platform, "admin:accounts", "operator:connections", "release:credentials")
+	_, err := s.EndClient(ctx, deed, boss.Client, noon, shows)
 	wantKind(t, err, fault.Forbidden)
-	if _, err := s.EndClient(ctx, all, boss, noon, shows); fault.From(err).Code != fault.CodeLastClient {
+	if _, err := s.EndClient(ctx, by(boss), boss.Client, noon, shows); fault.From(err).Code != fault.CodeLastClient {
 		t.Errorf("the last operator: %v", err)
 	}
-	if _, err := s.EndClient(ctx, all, root.ID, noon, shows); err != nil {
+	if _, err := s.EndClient(ctx, by(boss), root.ID, noon, shows); err != nil {
 		t.Errorf("an admin beside the last operator: %v", err)
 	}
-	_, _ = make("admin:accounts", "operator:connections", "release:credentials")
-	if _, err := s.EndClient(ctx, all, boss, noon, shows); err != nil {
+	holding(t, s, platform, "admin:accounts", "operator:connections", "release:credentials")
+	if _, err := s.EndClient(ctx, by(boss), boss.Client, noon, shows); err != nil {
 		t.Errorf("an operator beside another: %v", err)
 	}
 }

@@ -104,7 +104,7 @@ func testOldPartnersRights(t *testing.T, d door) {
 
 	by := client.Grants[1].ID
 	show := func(auth.Grant) ([]byte, error) { return []byte("{}"), nil }
-	_, err := s.EndGrant(ctx, Deed{Caller: platform, About: partnerID}, by, show)
+	_, err := s.EndGrant(ctx, Deed{Caller: holding(t, s, platform, auth.ScopeAdminAccounts), About: partnerID}, by, show)
 	must(t, err)
 	anew := grant(merchantID)
 	anew.Client, anew.CreatedAt = client.ID, since.Add(-time.Millisecond) // by another node's clock

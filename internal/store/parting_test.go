@@ -49,7 +49,7 @@ func testParting(t *testing.T, d door) {
 	rotate(own, rotated, time.Hour) // what the partner knows is good for an hour more
 	rotate(acting, again, 0)
 	rotate(own, again, 0) // and this no more
-	root := Deed{Caller: platform, About: merchantID}
+	root := Deed{Caller: holding(t, s, platform, auth.ScopeAdminAccounts), About: merchantID}
 	_, err := s.SwitchClient(ctx, root, closed, true, noon, shows)
 	must(t, err)
 	_, err = s.EndClient(ctx, root, gone, noon, shows)
