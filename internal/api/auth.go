@@ -124,10 +124,23 @@ type exchangeBody struct {
 	AccountID account.ID `json:"account_id"`
 }
 
-// exchangeToken gives a partner what it gets a token of one of its merchants with.
+// exchangeToken gives a partner what it gets a token of one of its merchants
+// with. Both can see afterwards that it did; what can't be remembered is not given.
 func (o operations) exchangeToken(ctx context.Context, call *gate.Call, in exchangeBody) (tokenAnswer, error) {
-	t, err := o.Access.Exchange(ctx, call.Caller, call.Account("partner_id"), in.AccountID)
+	partner := call.Account("partner_id")
+	t, err := o.Access.Exchange(ctx, call.Caller, partner, in.AccountID)
 	if err != nil {
+		return tokenAnswer{}, err
+	}
+	var records []store.AuditRecord
+	for _, id := range []account.ID{partner, in.AccountID} {
+		acc, err := o.Store.Account(ctx, auth.Caller{Account: partner}, id)
+		if err != nil {
+			return tokenAnswer{}, err
+		}
+		records = append(records, o.audited(call, acc, call.Operation.Action, string(in.AccountID), store.AuditDone, ""))
+	}
+	if err := o.Store.Audit(ctx, records...); err != nil {
 		return tokenAnswer{}, err
 	}
 	return answerToken(t, false), nil
