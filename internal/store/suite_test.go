@@ -116,7 +116,6 @@ func suite(t *testing.T, d door) {
 		"a group that is empty is folded away":                     testFoldAway,
 		"the tally is what counting would say":                     testTally,
 		"the queue is what filtering and sorting would give":       testQueue,
-		"the queue is read off its indexes":                        testQueuePlans,
 		"the queue shows itself to those it concerns":              testQueueVisibility,
 		"counters are folded by two nodes at once":                 testFoldStorm,
 		"every wrapped key is wrapped again":                       testRewrap,
