@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mooring/internal/connection"
+	"mooring/internal/hook"
 )
 
 // batch is one try of some changes in one transaction: load what they stand
@@ -132,6 +133,7 @@ func (k keys) sorted() [][]any {
 // write stores what the decisions came to: each connection's row once.
 func (g *ground) write(ctx context.Context, t *tx) error {
 	var added, moves, advance, signups, movedSignups, events [][]any
+	var told []hook.Entry
 	touched := g.changed()
 	for _, l := range touched {
 		switch {
@@ -153,6 +155,7 @@ func (g *ground) write(ctx context.Context, t *tx) error {
 		for _, e := range l.events[l.oldEvents:] {
 			events = append(events, eventValues(l.place, e))
 		}
+		told = append(told, l.told...)
 	}
 	answers := make([][]any, 0, len(g.fresh))
 	for _, k := range g.fresh {
@@ -178,6 +181,9 @@ func (g *ground) write(ctx context.Context, t *tx) error {
 		if err := t.changeMany(ctx, part.st, part.rows); err != nil {
 			return err
 		}
+	}
+	if err := t.tell(ctx, told); err != nil {
+		return err
 	}
 	if err := g.label(ctx, t, touched); err != nil {
 		return err

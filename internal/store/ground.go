@@ -159,7 +159,7 @@ func (g *ground) decide(j *job) (Answer, error) {
 	if err := checkEffects(c, l, d); err != nil {
 		return Answer{}, err
 	}
-	if err := l.take(c, d.Connection); err != nil {
+	if err := l.take(c, acc, d.Connection, g.now); err != nil {
 		return Answer{}, err
 	}
 	g.effects.add(l.place, d)

@@ -7,6 +7,7 @@ import (
 	"mooring/internal/account"
 	"mooring/internal/connection"
 	"mooring/internal/fault"
+	"mooring/internal/hook"
 )
 
 // Leaving is what the end of an account needs to know.
@@ -94,6 +95,7 @@ func (t *tx) mayLeave(ctx context.Context, acc account.Account) error {
 // closed.
 func (s *Store) closeConnections(ctx context.Context, t *tx, acc account.Account, act connection.Act) error {
 	var moves, events [][]any
+	var told []hook.Entry
 	counts := tally{}
 	if err := t.loadMany(ctx, connectionsClosing, [][]any{{string(acc.ID)}}, func(r row) error {
 		c, err := scanConnection(r)
@@ -104,6 +106,7 @@ func (s *Store) closeConnections(ctx context.Context, t *tx, acc account.Account
 		e := connection.Close(c, act)
 		counts.move(ownerOf(acc), &before, c)
 		moves, events = append(moves, moved(c)), append(events, eventValues(place{c.Account, c.Provider}, e))
+		told = append(told, hook.OfEvent(feedOwner(acc), c, e, s.now()))
 		return nil
 	}); err != nil {
 		return err
@@ -112,6 +115,9 @@ func (s *Store) closeConnections(ctx context.Context, t *tx, acc account.Account
 		return err
 	}
 	if err := t.changeMany(ctx, eventAdded, events); err != nil {
+		return err
+	}
+	if err := t.tell(ctx, told); err != nil {
 		return err
 	}
 	return s.tally(ctx, t, counts)

@@ -2,9 +2,11 @@ package store
 
 import (
 	"errors"
+	"time"
 
 	"mooring/internal/account"
 	"mooring/internal/connection"
+	"mooring/internal/hook"
 )
 
 // line is one connection as the batch sees it: what is stored, and what the
@@ -15,6 +17,7 @@ type line struct {
 	head    *connection.Connection // nil when there is none yet; without signups and events
 	signups []connection.Signup    // what the batch added, after the stored ones if some change asked for them
 	events  []connection.Event     // likewise
+	told    []hook.Entry           // what is to be told of them
 
 	oldSignups, oldEvents int              // how many of them were stored before
 	moved                 map[int]struct{} // places of the stored ones among signups that a decision changed
@@ -40,7 +43,7 @@ func (l *line) found(acc account.Account, c Change) Found {
 
 // take makes a decision the new state of the connection, after checking that
 // it only adds to the history.
-func (l *line) take(c Change, decided *connection.Connection) error {
+func (l *line) take(c Change, acc account.Account, decided *connection.Connection, now time.Time) error {
 	if decided == nil {
 		return nil
 	}
@@ -67,6 +70,7 @@ func (l *line) take(c Change, decided *connection.Connection) error {
 		if e.ExternalID != "" {
 			l.external[e.ExternalID] = e
 		}
+		l.told = append(l.told, hook.OfEvent(feedOwner(acc), decided, e, now))
 	}
 	for _, s := range changed {
 		l.replace(s)

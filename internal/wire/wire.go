@@ -254,3 +254,26 @@ func appendName(b []byte, name string) []byte {
 	b = append(b, name...)
 	return append(b, '"', ':')
 }
+
+// Told encodes what is told of an event of a connection: how the connection
+// stands after it, and the event.
+func Told(c *connection.Connection, e connection.Event) []byte {
+	b := make([]byte, 0, 512)
+	b = append(b, `{"connection":{"connection":`...)
+	b, _ = jsontext.AppendQuote(b, c.Provider)
+	b = appendMember(b, "status", string(c.Status))
+	b = appendMember(b, "turn", c.Stand.Turn)
+	if c.Stand.Code != "" {
+		b = appendMember(b, "code", c.Stand.Code)
+	}
+	if !c.Stand.Since.IsZero() {
+		b = appendTime(b, "since", c.Stand.Since)
+	}
+	if !c.Stand.Due.IsZero() {
+		b = appendTime(b, "due", c.Stand.Due)
+	}
+	b = appendTime(b, "updated_at", c.UpdatedAt)
+	b = append(b, `},"connection_event":`...)
+	b = append(b, OperatorEvent(e)...)
+	return append(b, '}')
+}

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"mooring/internal/account"
+	"mooring/internal/hook"
+)
+
+const (
+	entryColumns = `id, owner, account, type, provider, status, at, told_at, seq, body`
+	feedColumns  = `position, ` + entryColumns
+)
+
+var (
+	// SQLite has one writer: the order in which rows are added is that in which
+	// they are committed, and their row ids are their positions.
+	told = batches(
+		`INSERT INTO feed (`+entryColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		`INSERT INTO feed_arrival (`+entryColumns+`)
+		SELECT id::uuid, owner, account, type, provider, status, at, told_at, seq, body
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
+			$9::bigint[], $10::text[]) AS u (`+entryColumns+`)`)
+
+	feedOfOwner = reads(`SELECT ` + feedColumns + ` FROM feed WHERE owner = $1 AND position > $2 ORDER BY position LIMIT $3`)
+
+	feedOfAccount = reads(`SELECT ` + feedColumns + ` FROM feed WHERE account = $1 AND position > $2 ORDER BY position LIMIT $3`)
+
+	feedOfWorld = reads(`SELECT ` + feedColumns + ` FROM feed
+		WHERE position > $2 AND account BETWEEN $1 AND $4 ORDER BY position LIMIT $3`)
+
+	feedOfAll = reads(`SELECT ` + feedColumns + ` FROM feed WHERE position > $1 ORDER BY position LIMIT $2`)
+
+	feedEnd = reads(`SELECT coalesce(max(position), 0) FROM feed`)
+)
+
+// tell writes what is to be told of a transaction, in the order of its events.
+func (t *tx) tell(ctx context.Context, entries []hook.Entry) error {
+	rows := make([][]any, len(entries))
+	for i, e := range entries {
+		if !isID(e.ID) {
+			return errNoUUID
+		}
+		rows[i] = entryValues(e)
+	}
+	return t.changeMany(ctx, told, rows)
+}
+
+// Feed lists at most limit entries after a position, in order: for a merchant
+// what is about it, for a partner what is about it and about the
+// accounts that it owned when it happened, for a platform all of its world. An entry is listed only when no
+// other can come before it any more.
+func (s *Store) Feed(ctx context.Context, of account.ID, kind account.Kind, after int64, limit int) ([]hook.Entry, error) {
+	switch kind {
+	case account.KindMerchant:
+		return list(ctx, s, feedOfAccount, scanEntry, string(of), after, limit)
+	case account.KindPartner:
+		return list(ctx, s, feedOfOwner, scanEntry, string(of), after, limit)
+	default:
+		return list(ctx, s, feedOfWorld, scanEntry, firstOf(of.World()), after, limit, lastOf(of.World()))
+	}
+}
+
+// FeedOfAll lists entries of all accounts of both worlds, likewise.
+func (s *Store) FeedOfAll(ctx context.Context, after int64, limit int) ([]hook.Entry, error) {
+	return list(ctx, s, feedOfAll, scanEntry, after, limit)
+}
+
+// FeedEnd is the position of the newest entry of all; 0 before the first.
+func (s *Store) FeedEnd(ctx context.Context) (end int64, err error) {
+	err = s.lookup(ctx, feedEnd, func(r row) error { return r.Scan(&end) })
+	return end, err
+}
+
+// feedOwner is in whose feed the entries about an account are.
+func feedOwner(acc account.Account) account.ID {
+	if acc.Kind == account.KindMerchant {
+		return acc.Owner
+	}
+	return acc.ID
+}
+
+func entryValues(e hook.Entry) []any {
+	return []any{
+		e.ID, string(e.Owner), string(e.Account), e.Type, e.Provider, e.Status, micros(e.At), micros(e.ToldAt), e.Seq,
+		document(e.Body),
+	}
+}
+
+func scanEntry(r row) (hook.Entry, error) {
+	var (
+		e        hook.Entry
+		at, told sql.NullInt64
+	)
+	err := r.Scan(&e.Position, &e.ID, &e.Owner, &e.Account, &e.Type, &e.Provider, &e.Status, &at, &told, &e.Seq, &e.Body)
+	e.At, e.ToldAt = instant(at), instant(told)
+	return e, err
+}
