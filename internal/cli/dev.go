@@ -24,17 +24,18 @@ type devCommand struct {
 	logFlags
 	cacheFlags
 	providerFlags
-	Listen           string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on (${default}); port 0 takes a free one."`
-	PublicURL        string         `placeholder:"URL" help:"Base URL under which clients reach this server, when it is not the address; plain http will do."`
-	Data             string         `placeholder:"DIR" help:"Directory to keep the data in, and DIR.key for its key. Without it everything is gone at the end."`
-	Database         string         `placeholder:"URL" help:"Keep the data in this PostgreSQL database instead; its key in DIR.key, so that --data is needed too."`
-	ReadyFile        string         `placeholder:"FILE" help:"Write addresses, ids and secrets as one JSON object to this file once requests are answered."`
-	SigningAlgorithm auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens."`
-	OutboundAllow    ranges         `placeholder:"CIDR" help:"Range of addresses off the public internet where accounts may publish keys, such as 127.0.0.0/8; may be repeated."`
-	CaseRegistry     cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
-	Accounts         int            `placeholder:"N" help:"Make up this many merchants with a past, of several partners, half of them of T112; at most 1000000."`
-	Seed             uint64         `default:"1" help:"Which population --accounts makes up: the same number gives the same one."`
-	LoginFailures    int            `default:"100000" help:"Failed logins a minute for one client at one address before it must wait; generous, since test suites fail on purpose."`
+	Listen             string         `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to accept connections on (${default}); port 0 takes a free one."`
+	PublicURL          string         `placeholder:"URL" help:"Base URL under which clients reach this server, when it is not the address; plain http will do."`
+	Data               string         `placeholder:"DIR" help:"Directory to keep the data in, and DIR.key for its key. Without it everything is gone at the end."`
+	Database           string         `placeholder:"URL" help:"Keep the data in this PostgreSQL database instead; its key in DIR.key, so that --data is needed too."`
+	ReadyFile          string         `placeholder:"FILE" help:"Write addresses, ids and secrets as one JSON object to this file once requests are answered."`
+	SigningAlgorithm   auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens."`
+	OutboundAllow      ranges         `placeholder:"CIDR" help:"Range of addresses off the public internet where receivers of hooks may be and accounts may publish keys, such as 127.0.0.0/8; may be repeated."`
+	OutboundUnverified bool           `help:"Allow hooks with insecure_ssl: sent over TLS to whoever answers, whatever certificate they show."`
+	CaseRegistry       cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
+	Accounts           int            `placeholder:"N" help:"Make up this many merchants with a past, of several partners, half of them of T112; at most 1000000."`
+	Seed               uint64         `default:"1" help:"Which population --accounts makes up: the same number gives the same one."`
+	LoginFailures      int            `default:"100000" help:"Failed logins a minute for one client at one address before it must wait; generous, since test suites fail on purpose."`
 }
 
 // Help is shown below the flags.
@@ -80,7 +81,7 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 	s, err := server.New(ctx, server.Config{
 		Listen: c.Listen, PublicURL: c.PublicURL, PlainHTTP: true, DataDir: dir, Database: c.Database, KeyFile: keyFile, Worlds: server.BothWorlds,
 		DocumentedHost: true, Algorithm: c.SigningAlgorithm, LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry,
-		Providers: c.Providers, Reload: reload, OutboundAllow: c.OutboundAllow, Log: log,
+		Providers: c.Providers, Reload: reload, OutboundAllow: c.OutboundAllow, OutboundUnverified: c.OutboundUnverified, Log: log,
 	})
 	if err != nil {
 		return err

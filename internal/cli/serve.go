@@ -76,9 +76,10 @@ type serveCommand struct {
 
 // gatewayFlags say how providers are reached.
 type gatewayFlags struct {
-	Gateway           gateways `placeholder:"SLUG=URL" help:"Gateway of a provider, to hand production signups to; once for each provider. In the environment they are separated by ;."`
-	GatewaySecretFile string   `placeholder:"FILE" help:"File, readable by nobody else, with the secret that calls to gateways are signed with: whsec_ and 24 to 64 random bytes in base64. Two lines during a change."`
-	OutboundAllow     ranges   `placeholder:"CIDR" help:"Range of addresses off the public internet where gateways may be and accounts may publish keys, such as 10.20.0.0/16; may be repeated."`
+	Gateway            gateways `placeholder:"SLUG=URL" help:"Gateway of a provider, to hand production signups to; once for each provider. In the environment they are separated by ;."`
+	GatewaySecretFile  string   `placeholder:"FILE" help:"File, readable by nobody else, with the secret that calls to gateways are signed with: whsec_ and 24 to 64 random bytes in base64. Two lines during a change."`
+	OutboundAllow      ranges   `placeholder:"CIDR" help:"Range of addresses off the public internet where gateways and receivers of hooks may be and accounts may publish keys, such as 10.20.0.0/16; may be repeated."`
+	OutboundUnverified bool     `help:"Allow hooks with insecure_ssl: sent over TLS to whoever answers, whatever certificate they show. Off the public internet, with --outbound-allow, is where that may be sensible."`
 }
 
 // gateways are URLs by the provider whose gateway is there.
@@ -154,7 +155,7 @@ func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
 		Providers: c.Providers, Reload: reload,
 		Worlds: c.World, DocumentedHost: c.DocumentedHost, Algorithm: c.SigningAlgorithm,
 		LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry, DrainDelay: c.DrainDelay, Retention: c.Retention,
-		Gateways: c.Gateway, GatewaySecretFile: c.GatewaySecretFile, OutboundAllow: c.OutboundAllow, Log: log,
+		Gateways: c.Gateway, GatewaySecretFile: c.GatewaySecretFile, OutboundAllow: c.OutboundAllow, OutboundUnverified: c.OutboundUnverified, Log: log,
 	})
 	if err != nil {
 		return err

@@ -23,8 +23,23 @@ const (
 	TooSlow    Kind = "it did not answer in time"
 	TooLarge   Kind = "its answer was too large"
 	BadTLS     Kind = "its certificate or its TLS could not be verified"
+	NoWay      Kind = "no connection could be made"
 	Broken     Kind = "the connection failed"
 )
+
+// Word is the kind in one word, for a column.
+func (k Kind) Word() string { return words[k] }
+
+var words = map[Kind]string{
+	BadURL: "url", BadName: "name", BadAddress: "address", Redirect: "redirect", TooSlow: "timeout",
+	TooLarge: "too_large", BadTLS: "tls", NoWay: "connect", Broken: "broken",
+}
+
+// Unreached says whether nobody was talked to: the message can't have come to
+// its receiver.
+func (k Kind) Unreached() bool {
+	return k == BadURL || k == BadName || k == BadAddress || k == NoWay || k == BadTLS
+}
 
 // Error is an exchange that did not come to an answer. Its text may be shown to
 // anybody: it names no address and quotes nothing. The cause is for the log.

@@ -14,5 +14,5 @@ func Check(cfg Config, target netip.AddrPort, plain bool) error {
 
 // NewWith makes a client with its own resolver, roots and times.
 func NewWith(cfg Config, resolver *net.Resolver, roots *x509.CertPool, header, total time.Duration) *Client {
-	return newClient(newGuard(cfg, resolver), cfg.MaxBody, limits{header, total}, roots)
+	return newClient(cfg, resolver, limits{header, total}, roots)
 }

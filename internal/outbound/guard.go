@@ -110,7 +110,10 @@ func (g *guard) dial(ctx context.Context, address string, onlyAllowed bool) (net
 			return conn, nil
 		}
 	}
-	return nil, err
+	if refused, ok := errors.AsType[*Error](err); ok {
+		return nil, refused
+	}
+	return nil, &Error{NoWay, err}
 }
 
 // resolve gives all addresses of a host. None is a failure like any other.

@@ -41,8 +41,13 @@ type Config struct {
 	// database, and ourselves by our public name. One with a port, as in
 	// "127.0.0.1:5432", is refused at that port only.
 	Never []string
-	// MaxBody is how many bytes of an answer are read. A longer one is an error.
+	// MaxBody is how many bytes of an answer Do reads. A longer one is an error.
 	MaxBody int64
+	// Unverified is the operator's leave for messages that go to receivers whose
+	// certificate is not verified.
+	Unverified bool
+	// Relay is the operator's mail relay, "host:port": where DialRelay leads.
+	Relay string
 }
 
 // Answer is what came back.
@@ -52,29 +57,36 @@ type Answer struct {
 	Body   []byte
 }
 
-// Client talks to the outside. It is safe for concurrent use. It keeps no
+// Client talks to the outside. It is safe for concurrent use. Do keeps no
 // connection open: each exchange is decided on anew.
 type Client struct {
-	guard   *guard
-	secure  *http.Transport
-	plain   *http.Transport
-	maxBody int64
-	limits  limits
+	guard      *guard
+	secure     *http.Transport
+	plain      *http.Transport
+	unverified *http.Transport // nil without the operator's leave
+	relay      string
+	maxBody    int64
+	limits     limits
 }
 
 type limits struct{ header, total time.Duration }
 
 // New makes a client.
 func New(cfg Config) *Client {
-	g := newGuard(cfg, net.DefaultResolver)
-	return newClient(g, cfg.MaxBody, limits{HeaderTime, TotalTime}, nil)
+	return newClient(cfg, net.DefaultResolver, limits{HeaderTime, TotalTime}, nil)
 }
 
-func newClient(g *guard, maxBody int64, l limits, roots *x509.CertPool) *Client {
-	return &Client{
-		guard: g, maxBody: maxBody, limits: l,
+func newClient(cfg Config, resolver *net.Resolver, l limits, roots *x509.CertPool) *Client {
+	g := newGuard(cfg, resolver)
+	c := &Client{
+		guard: g, relay: cfg.Relay, maxBody: cfg.MaxBody, limits: l,
 		secure: transport(g.dialSecure, roots), plain: transport(g.dialPlain, roots),
 	}
+	if cfg.Unverified {
+		c.unverified = transport(g.dialSecure, roots)
+		c.unverified.TLSClientConfig.InsecureSkipVerify = true
+	}
+	return c
 }
 
 func transport(dial func(ctx context.Context, network, address string) (net.Conn, error), roots *x509.CertPool) *http.Transport {

@@ -84,6 +84,9 @@ type Config struct {
 	// OutboundAllow are ranges of addresses that may be talked to although they
 	// are not on the public internet.
 	OutboundAllow []netip.Prefix
+	// OutboundUnverified allows hooks whose receivers' certificates are not
+	// verified (insecure_ssl), which a subscription then asks for by itself.
+	OutboundUnverified bool
 	// DrainDelay is how long the server answers after it was told to stop, not
 	// ready, so that whoever routes requests notices. At most MaxDrainDelay.
 	DrainDelay time.Duration
