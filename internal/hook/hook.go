@@ -43,11 +43,11 @@ type Entry struct {
 	Body     []byte    // JSON object of the members that its type brings, frozen; nil once the account was erased
 }
 
-// OfEvent is the entry of one event of a connection, which the connection
-// stands as it is given after.
-func OfEvent(owner account.ID, c *connection.Connection, e connection.Event, now time.Time) Entry {
+// OfEvent is the entry of one event of a connection, which stood as before, or
+// was not there when that is nil, and stands as it is given after.
+func OfEvent(owner account.ID, before, c *connection.Connection, e connection.Event, now time.Time) Entry {
 	return Entry{
 		ID: e.ID, Owner: owner, Account: c.Account, Type: ConnectionUpdate, Provider: c.Provider,
-		Status: string(c.Status), At: e.CreatedAt, ToldAt: now, Seq: e.Seq, Body: wire.Told(c, e),
+		Status: string(c.Status), At: e.CreatedAt, ToldAt: now, Seq: e.Seq, Body: wire.Told(before, c, e),
 	}
 }

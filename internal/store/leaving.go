@@ -106,7 +106,7 @@ func (s *Store) closeConnections(ctx context.Context, t *tx, acc account.Account
 		e := connection.Close(c, act)
 		counts.move(ownerOf(acc), &before, c)
 		moves, events = append(moves, moved(c)), append(events, eventValues(place{c.Account, c.Provider}, e))
-		told = append(told, hook.OfEvent(feedOwner(acc), c, e, s.now()))
+		told = append(told, hook.OfEvent(feedOwner(acc), &before, c, e, s.now()))
 		return nil
 	}); err != nil {
 		return err

@@ -66,11 +66,13 @@ func (l *line) take(c Change, acc account.Account, decided *connection.Connectio
 	if err != nil {
 		return err
 	}
+	before := l.head
 	for _, e := range events {
 		if e.ExternalID != "" {
 			l.external[e.ExternalID] = e
 		}
-		l.told = append(l.told, hook.OfEvent(feedOwner(acc), decided, e, now))
+		l.told = append(l.told, hook.OfEvent(feedOwner(acc), before, decided, e, now))
+		before = decided
 	}
 	for _, s := range changed {
 		l.replace(s)

@@ -256,8 +256,8 @@ func appendName(b []byte, name string) []byte {
 }
 
 // Told encodes what is told of an event of a connection: how the connection
-// stands after it, and the event.
-func Told(c *connection.Connection, e connection.Event) []byte {
+// stands after it and stood before, unless that is nil, and the event.
+func Told(before, c *connection.Connection, e connection.Event) []byte {
 	b := make([]byte, 0, 512)
 	b = append(b, `{"connection":{"connection":`...)
 	b, _ = jsontext.AppendQuote(b, c.Provider)
@@ -273,6 +273,13 @@ func Told(c *connection.Connection, e connection.Event) []byte {
 		b = appendTime(b, "due", c.Stand.Due)
 	}
 	b = appendTime(b, "updated_at", c.UpdatedAt)
+	if before != nil {
+		b = append(b, `,"before":{"status":"`...)
+		b = append(b, before.Status...)
+		b = append(b, '"')
+		b = appendMember(b, "turn", before.Stand.Turn)
+		b = append(b, '}')
+	}
 	b = append(b, `},"connection_event":`...)
 	b = append(b, OperatorEvent(e)...)
 	return append(b, '}')
