@@ -128,6 +128,8 @@ CREATE TABLE delivery (
 
 CREATE INDEX delivery_position ON delivery (account, subscription, state, position);
 
+CREATE INDEX delivery_lane ON delivery (account, subscription, lane, position) WHERE state = 'waiting';
+
 -- Each try, and what came of it.
 CREATE TABLE attempt (
   account      TEXT NOT NULL,
