@@ -1,0 +1,36 @@
+package hook
+
+import (
+	"errors"
+)
+
+// ErrNothingLeft says that an entry has no body any more: the account that it
+// was about is erased.
+var ErrNothingLeft = errors.New("nothing is left to be told of it")
+
+// envelope is about how long the members are that every body starts with.
+const envelope = 160
+
+// Message is the body that a subscription gets for an entry: the same bytes
+// each time. A ping is its body as it is: the subscription.
+func Message(s Subscription, e Entry) (body []byte, err error) {
+	if len(e.Body) < len(`{}`) {
+		return nil, ErrNothingLeft
+	}
+	if e.Type == Ping {
+		return e.Body, nil
+	}
+	members := e.Body
+	b := make([]byte, 0, envelope+len(members))
+	b = append(b, `{"account_id":"`...)
+	b = append(b, e.Account...)
+	b = append(b, `","event":"`...)
+	b = append(b, e.Type...)
+	b = append(b, `","event_delivery":"`...)
+	b = append(b, DeliveryID(s.ID, e.ID)...)
+	b = append(b, '"')
+	if len(members) > len(`{}`) {
+		b = append(b, ',')
+	}
+	return append(b, members[1:]...), nil
+}
