@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // Profile is what an account says of itself: the members of the account object
@@ -93,6 +94,10 @@ func (p Profile) Public() Profile {
 	}
 	return public
 }
+
+// IsPrivate says whether a member of a profile is between the account's owner and
+// the platform.
+func IsPrivate(member string) bool { return slices.Contains(private, member) }
 
 // Object is the object at a path of member names; nil when there is none.
 func (p Profile) Object(path ...string) map[string]any {

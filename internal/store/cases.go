@@ -88,7 +88,10 @@ func (s *Store) OpenCase(ctx context.Context, d Deed, open func(account.Account)
 		}
 		_, err = t.change(ctx, caseAdded, string(acc.ID), c.ID, string(c.Request), string(events),
 			micros(c.CreatedAt), c.CreatedBy, micros(c.UpdatedAt))
-		return answer, err
+		if err != nil {
+			return Answer{}, err
+		}
+		return answer, t.tellCase(ctx, acc, c, s.now())
 	})
 }
 
@@ -119,8 +122,10 @@ func (s *Store) MoveCase(
 		if err := t.roomForCase(ctx, acc.ID, 0, int64(len(events)-len(before))); err != nil {
 			return Answer{}, err
 		}
-		_, err = t.change(ctx, caseMoved, string(acc.ID), which, string(events), micros(found[0].UpdatedAt))
-		return answer, err
+		if _, err = t.change(ctx, caseMoved, string(acc.ID), which, string(events), micros(found[0].UpdatedAt)); err != nil {
+			return Answer{}, err
+		}
+		return answer, t.tellCase(ctx, acc, found[0], s.now())
 	})
 }
 

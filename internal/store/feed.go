@@ -3,8 +3,12 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
+
+	"github.com/google/uuid"
 
 	"mooring/internal/account"
+	"mooring/internal/cdd"
 	"mooring/internal/hook"
 )
 
@@ -47,6 +51,40 @@ func (t *tx) tell(ctx context.Context, entries []hook.Entry) error {
 	return t.changeMany(ctx, told, rows)
 }
 
+// tellAccount writes that an account was added or changed, as it is after it.
+func (t *tx) tellAccount(ctx context.Context, kind string, w account.Whole, now time.Time) error {
+	e, err := hook.OfAccount(newEntryID(), kind, w, now)
+	if err != nil {
+		return err
+	}
+	return t.tell(ctx, []hook.Entry{e})
+}
+
+// tellChanged writes that an account stands otherwise now, with its profile as
+// the transaction leaves it.
+func (t *tx) tellChanged(ctx context.Context, acc account.Account, now time.Time) error {
+	profile, err := t.profileOf(ctx, acc.ID)
+	if err != nil {
+		return err
+	}
+	return t.tellAccount(ctx, hook.AccountUpdate, account.Whole{Account: acc, Profile: profile}, now)
+}
+
+// tellCase writes how a case of an account stands.
+func (t *tx) tellCase(ctx context.Context, acc account.Account, c cdd.Case, now time.Time) error {
+	profile, err := t.profileOf(ctx, acc.ID)
+	if err != nil {
+		return err
+	}
+	e, err := hook.OfCase(newEntryID(), account.Whole{Account: acc, Profile: profile}, c, now)
+	if err != nil {
+		return err
+	}
+	return t.tell(ctx, []hook.Entry{e})
+}
+
+func newEntryID() string { return uuid.Must(uuid.NewV7()).String() }
+
 // Feed lists at most limit entries after a position, in order: for a merchant
 // what is about it, for a partner what is about it and about the
 // accounts that it owned when it happened, for a platform all of its world. An entry is listed only when no
@@ -71,14 +109,6 @@ func (s *Store) FeedOfAll(ctx context.Context, after int64, limit int) ([]hook.E
 func (s *Store) FeedEnd(ctx context.Context) (end int64, err error) {
 	err = s.lookup(ctx, feedEnd, func(r row) error { return r.Scan(&end) })
 	return end, err
-}
-
-// feedOwner is in whose feed the entries about an account are.
-func feedOwner(acc account.Account) account.ID {
-	if acc.Kind == account.KindMerchant {
-		return acc.Owner
-	}
-	return acc.ID
 }
 
 func entryValues(e hook.Entry) []any {

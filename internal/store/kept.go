@@ -174,7 +174,11 @@ func (s *Store) MoveAccount(ctx context.Context, d Deed, to account.ID, show fun
 		if parted, err = t.part(ctx, acc, to, s.now()); err != nil {
 			return err
 		}
-		return t.moveEpoch(ctx)
+		if err := t.moveEpoch(ctx); err != nil {
+			return err
+		}
+		acc.Owner = to
+		return t.tellChanged(ctx, acc, s.now())
 	}, func(k Kept) (Answer, error) {
 		k.Parted = parted
 		return show(k)

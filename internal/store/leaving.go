@@ -74,6 +74,9 @@ func (s *Store) DeleteAccount(ctx context.Context, d Deed, l Leaving, show func(
 		if err := t.moveEpoch(ctx); err != nil {
 			return Answer{}, err
 		}
+		if err := t.tellChanged(ctx, acc, now); err != nil {
+			return Answer{}, err
+		}
 		return t.shown(ctx, acc, show)
 	})
 }
@@ -106,7 +109,7 @@ func (s *Store) closeConnections(ctx context.Context, t *tx, acc account.Account
 		e := connection.Close(c, act)
 		counts.move(ownerOf(acc), &before, c)
 		moves, events = append(moves, moved(c)), append(events, eventValues(place{c.Account, c.Provider}, e))
-		told = append(told, hook.OfEvent(feedOwner(acc), &before, c, e, s.now()))
+		told = append(told, hook.OfEvent(hook.FeedOwner(acc), &before, c, e, s.now()))
 		return nil
 	}); err != nil {
 		return err

@@ -71,7 +71,7 @@ func (l *line) take(c Change, acc account.Account, decided *connection.Connectio
 		if e.ExternalID != "" {
 			l.external[e.ExternalID] = e
 		}
-		l.told = append(l.told, hook.OfEvent(feedOwner(acc), before, decided, e, now))
+		l.told = append(l.told, hook.OfEvent(hook.FeedOwner(acc), before, decided, e, now))
 		before = decided
 	}
 	for _, s := range changed {

@@ -10,6 +10,7 @@ import (
 	"mooring/internal/account"
 	"mooring/internal/auth"
 	"mooring/internal/fault"
+	"mooring/internal/hook"
 )
 
 var (
@@ -59,6 +60,9 @@ func (s *Store) MakeAccount(
 		if err := t.moveEpoch(ctx); err != nil {
 			return Answer{}, err
 		}
+		if err := t.tellAccount(ctx, hook.AccountAdd, w, w.CreatedAt); err != nil {
+			return Answer{}, err
+		}
 		return show(Profiled{Whole: w})
 	})
 }
@@ -100,13 +104,15 @@ func (s *Store) UpdateAccount(
 				return Answer{}, err
 			}
 		}
-		if *d.idle, err = sameProfile(w.Profile, before); err != nil || *d.idle {
-			if err != nil {
-				return Answer{}, err
-			}
+		same, err := sameProfile(w.Profile, before)
+		if err != nil {
+			return Answer{}, err
+		}
+		if *d.idle = same; same {
 			return t.show(ctx, w, show)
 		}
-		w.Company, w.UpdatedAt = w.Profile.Company(), acc.Now(s.now())
+		now := s.now()
+		w.Company, w.UpdatedAt = w.Profile.Company(), acc.Now(now)
 		company, err := json.Marshal(w.Company)
 		if err != nil {
 			return Answer{}, fmt.Errorf("encode the company of an account: %w", err)
@@ -121,6 +127,9 @@ func (s *Store) UpdateAccount(
 			if err := t.moveEpoch(ctx); err != nil {
 				return Answer{}, err
 			}
+		}
+		if err := t.tellAccount(ctx, hook.AccountUpdate, w, now); err != nil {
+			return Answer{}, err
 		}
 		return t.show(ctx, w, show)
 	})

@@ -1,9 +1,11 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"strconv"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"mooring/internal/account"
@@ -14,8 +16,8 @@ import (
 var accountSpace = uuid.MustParse("5b1ff2a1-6f2c-5d86-9a0b-7e1f0f6c2d43")
 
 // Account encodes an account as its owner and the platform see it, or, when
-// private is false, as it sees itself. The connections are its map, encoded;
-// the paging token is that of an item of a list, "" of what is none.
+// private is false, as it sees itself. The connections are its map, encoded,
+// nil when they are not shown; the paging token is that of an item of a list, "" of what is none.
 func Account(w account.Whole, connections []byte, pagingToken string, private bool) ([]byte, error) {
 	profile := w.Profile
 	if !private {
@@ -46,8 +48,10 @@ func Account(w account.Whole, connections []byte, pagingToken string, private bo
 		b = append(b, ',')
 		b = append(b, said[1:len(said)-1]...)
 	}
-	b = appendName(b, "connections")
-	b = append(b, connections...)
+	if connections != nil {
+		b = appendName(b, "connections")
+		b = append(b, connections...)
+	}
 	if pagingToken != "" {
 		b = appendMember(b, "paging_token", pagingToken)
 	}
@@ -61,4 +65,59 @@ func partnerOf(a account.Account) account.ID {
 		return a.Owner
 	}
 	return a.ID
+}
+
+// WithoutPrivate is what is told of an account as the account itself may see
+// it.
+func WithoutPrivate(told []byte) ([]byte, error) {
+	return members(told, func(b []byte, name string, value jsontext.Value) ([]byte, error) {
+		if name == "account" {
+			public, err := members(value, func(b []byte, name string, value jsontext.Value) ([]byte, error) {
+				if account.IsPrivate(name) {
+					return b, nil
+				}
+				return appendAny(b, name, value)
+			})
+			if err != nil {
+				return nil, err
+			}
+			value = public
+		}
+		return appendAny(b, name, value)
+	})
+}
+
+// members makes a new object of one: what put appends for each of its members.
+func members(object []byte, put func(b []byte, name string, value jsontext.Value) ([]byte, error)) ([]byte, error) {
+	d := jsontext.NewDecoder(bytes.NewReader(object))
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	b := []byte{'{'}
+	for d.PeekKind() == '"' {
+		token, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := token.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		if b, err = put(b, name, value); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	return append(b, '}'), nil
+}
+
+func appendAny(b []byte, name string, value jsontext.Value) ([]byte, error) {
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	b, err := jsontext.AppendQuote(b, name)
+	return append(append(b, ':'), value...), err
 }

@@ -258,7 +258,26 @@ func appendName(b []byte, name string) []byte {
 // Told encodes what is told of an event of a connection: how the connection
 // stands after it and stood before, unless that is nil, and the event.
 func Told(before, c *connection.Connection, e connection.Event) []byte {
-	b := make([]byte, 0, 512)
+	b := appendStanding(make([]byte, 0, 512), c)
+	if before != nil {
+		b = append(b, `,"before":{"status":"`...)
+		b = append(b, before.Status...)
+		b = append(b, '"')
+		b = appendMember(b, "turn", before.Stand.Turn)
+		b = append(b, '}')
+	}
+	b = append(b, `},"connection_event":`...)
+	b = append(b, OperatorEvent(e)...)
+	return append(b, '}')
+}
+
+// ToldStanding encodes how a connection stands, and no event.
+func ToldStanding(c *connection.Connection) []byte {
+	return append(appendStanding(nil, c), `}}`...)
+}
+
+// appendStanding leaves the object of the connection open.
+func appendStanding(b []byte, c *connection.Connection) []byte {
 	b = append(b, `{"connection":{"connection":`...)
 	b, _ = jsontext.AppendQuote(b, c.Provider)
 	b = appendMember(b, "status", string(c.Status))
@@ -272,15 +291,5 @@ func Told(before, c *connection.Connection, e connection.Event) []byte {
 	if !c.Stand.Due.IsZero() {
 		b = appendTime(b, "due", c.Stand.Due)
 	}
-	b = appendTime(b, "updated_at", c.UpdatedAt)
-	if before != nil {
-		b = append(b, `,"before":{"status":"`...)
-		b = append(b, before.Status...)
-		b = append(b, '"')
-		b = appendMember(b, "turn", before.Stand.Turn)
-		b = append(b, '}')
-	}
-	b = append(b, `},"connection_event":`...)
-	b = append(b, OperatorEvent(e)...)
-	return append(b, '}')
+	return appendTime(b, "updated_at", c.UpdatedAt)
 }
