@@ -53,6 +53,8 @@ type Store struct {
 	lastClient atomic.Pointer[string] // the id of the client whose rows stand in for those of an unknown client
 	epochMoved atomic.Pointer[func()] // runs after each commit of this process that moved the epoch; may be nil
 
+	subscriptionTouched atomic.Pointer[func()] // likewise, of those that wrote to a subscription
+
 	failure atomic.Pointer[error] // why the store stopped for good; nil while it is sound
 }
 

@@ -28,6 +28,8 @@ var untenanted = []exception{
 	{"FROM tally GROUP BY", "counts are folded for all owners, and no caller asks"},
 	{"UPDATE task AS t SET lease", "what is due is claimed for all accounts, and no caller asks"},
 	{"FROM feed WHERE position > $1", "deliveries read the feed of all, and look at each entry's account"},
+	{"FROM subscription WHERE shard = $1", "who serves a shard tells all who are in it, and no caller asks"},
+	{"FROM subscription WHERE touched_at", "who serves shards learns of what was changed in any, and no caller asks"},
 	{"max(position)", "how long the feed is tells of nobody"},
 	{"FROM connection UNION SELECT provider, schema", "the versions of provider files that rows have tell of nobody"},
 }

@@ -60,10 +60,11 @@ func pause(n int) time.Duration {
 // tx is a transaction with the prepared statements of its pool.
 type tx struct {
 	*sql.Tx
-	pool   *pool
-	arrays bool
-	bound  []*sql.Stmt // the pool's statements bound to this transaction, as they are needed
-	moved  bool        // it moved the epoch
+	pool    *pool
+	arrays  bool
+	bound   []*sql.Stmt // the pool's statements bound to this transaction, as they are needed
+	moved   bool        // it moved the epoch
+	touched bool        // it wrote to a subscription
 }
 
 func (s *Store) begin(ctx context.Context, p *pool, opts *sql.TxOptions) (*tx, error) {
@@ -281,6 +282,9 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 	s.commits.Add(1)
 	if moved := s.epochMoved.Load(); t.moved && moved != nil {
 		(*moved)()
+	}
+	if touched := s.subscriptionTouched.Load(); t.touched && touched != nil {
+		(*touched)()
 	}
 	return 0, nil
 }

@@ -49,13 +49,14 @@ CREATE TABLE lease (
 );
 
 -- Who is told: an endpoint of its own, or people. shard says which lease it
--- belongs to.
+-- belongs to, target_by which client named the target.
 CREATE TABLE subscription (
   account        text COLLATE "C" NOT NULL REFERENCES account (id),
   id             uuid NOT NULL,
   kind           text COLLATE "C" NOT NULL,
   shard          bigint NOT NULL,
   target         text NOT NULL,
+  target_by      text NOT NULL,
   events         text NOT NULL,
   settings       text NOT NULL,
   active         boolean NOT NULL,

@@ -49,13 +49,14 @@ CREATE TABLE lease (
 ) STRICT, WITHOUT ROWID;
 
 -- Who is told: an endpoint of its own, or people. shard says which lease it
--- belongs to.
+-- belongs to, target_by which client named the target.
 CREATE TABLE subscription (
   account        TEXT NOT NULL REFERENCES account (id),
   id             TEXT NOT NULL,
   kind           TEXT NOT NULL,
   shard          INTEGER NOT NULL,
   target         TEXT NOT NULL,
+  target_by      TEXT NOT NULL,
   events         TEXT NOT NULL,
   settings       TEXT NOT NULL,
   active         INTEGER NOT NULL,
