@@ -1,12 +1,10 @@
 package outbound
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 )
 
@@ -60,7 +58,9 @@ func classify(ctx context.Context, err error) *Error {
 	}
 	kind := Broken
 	switch {
-	case ctx.Err() != nil || isTimeout(err):
+	case ctx.Err() != nil: // whatever became of it then
+		return &Error{TooSlow, ctx.Err()}
+	case isTimeout(err):
 		kind = TooSlow
 	case isTLS(err):
 		kind = BadTLS
@@ -80,12 +80,4 @@ func isTLS(err error) bool {
 	_, alert := errors.AsType[tls.AlertError](err)
 	operation, remote := errors.AsType[*net.OpError](err)
 	return verification || authority || record || alert || remote && operation.Op == "remote error"
-}
-
-// bytesReader is nil for no body, so that none is announced.
-func bytesReader(body []byte) io.Reader {
-	if body == nil {
-		return nil
-	}
-	return bytes.NewReader(body)
 }

@@ -63,19 +63,10 @@ func newGuard(cfg Config, resolver *net.Resolver) *guard {
 	return g
 }
 
-// dialSecure connects for an exchange over TLS, dialPlain for one without.
-// What is not encrypted goes only where it was allowed to.
-func (g *guard) dialSecure(ctx context.Context, _, address string) (net.Conn, error) {
-	return g.dial(ctx, address, false)
-}
-
-func (g *guard) dialPlain(ctx context.Context, _, address string) (net.Conn, error) {
-	return g.dial(ctx, address, true)
-}
-
 // dial resolves a host, and connects when each of its addresses may be talked
 // to. One that may not spoils the whole name: whoever answers so is not to be
-// trusted with a second question.
+// trusted with a second question. What is not encrypted goes only where it was
+// allowed to.
 func (g *guard) dial(ctx context.Context, address string, onlyAllowed bool) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

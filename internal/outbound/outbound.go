@@ -11,10 +11,8 @@ package outbound
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -57,16 +55,15 @@ type Answer struct {
 	Body   []byte
 }
 
-// Client talks to the outside. It is safe for concurrent use. Do keeps no
-// connection open: each exchange is decided on anew.
+// Client talks to the outside. It is safe for concurrent use.
 type Client struct {
 	guard      *guard
-	secure     *http.Transport
-	plain      *http.Transport
-	unverified *http.Transport // nil without the operator's leave
+	roots      *x509.CertPool // nil for those of the machine
+	unverified bool
 	relay      string
 	maxBody    int64
 	limits     limits
+	pool       *pool
 }
 
 type limits struct{ header, total time.Duration }
@@ -77,81 +74,45 @@ func New(cfg Config) *Client {
 }
 
 func newClient(cfg Config, resolver *net.Resolver, l limits, roots *x509.CertPool) *Client {
-	g := newGuard(cfg, resolver)
-	c := &Client{
-		guard: g, relay: cfg.Relay, maxBody: cfg.MaxBody, limits: l,
-		secure: transport(g.dialSecure, roots), plain: transport(g.dialPlain, roots),
+	return &Client{
+		guard: newGuard(cfg, resolver), roots: roots, unverified: cfg.Unverified, relay: cfg.Relay, maxBody: cfg.MaxBody, limits: l,
+		pool: &pool{lines: map[way][]*line{}},
 	}
-	if cfg.Unverified {
-		c.unverified = transport(g.dialSecure, roots)
-		c.unverified.TLSClientConfig.InsecureSkipVerify = true
-	}
-	return c
 }
 
-func transport(dial func(ctx context.Context, network, address string) (net.Conn, error), roots *x509.CertPool) *http.Transport {
-	return &http.Transport{
-		DialContext:            dial,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: maxHeader,
-	}
-}
+// Close closes the connections that were kept. Exchanges under way come to
+// their end.
+func (c *Client) Close() { c.pool.close() }
 
 // Check says why no exchange with a URL that ParseURL has read can ever come
 // about, whatever its name resolves to.
 func (c *Client) Check(to *url.URL) error { return c.guard.checkURL(to) }
 
-// Do makes one exchange with a URL that ParseURL has read. Whatever the other
-// side answers, in whatever status, is an answer, except a redirect. Every
-// error is an *Error.
+// Do makes one exchange with a URL that ParseURL has read, over a connection
+// of its own. Whatever the other side answers, in whatever status, is an
+// answer, except a redirect. Every error is an *Error.
 func (c *Client) Do(ctx context.Context, method string, to *url.URL, header http.Header, body []byte) (Answer, error) {
-	to, err := ParseURL(to.String())
+	endpoint, err := ParseEndpoint(to.String())
 	if err != nil {
 		return Answer{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.limits.total)
-	defer cancel()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	headTooSlow := time.AfterFunc(c.limits.header, stop)
-	defer headTooSlow.Stop()
-
-	req, err := http.NewRequestWithContext(ctx, method, to.String(), bytesReader(body))
+	x, err := c.begin(ctx, &request{to: endpoint, way: endpoint.way, asked: &http.Request{Method: method}, header: header, body: body})
 	if err != nil {
-		return Answer{}, &Error{BadURL, err}
+		return Answer{}, err
 	}
-	if header != nil {
-		req.Header = header.Clone()
-	}
-	way := c.secure
-	if to.Scheme == "http" {
-		way = c.plain
-	}
-	res, err := way.RoundTrip(req)
-	if err != nil {
-		return Answer{}, classify(ctx, err)
-	}
-	defer res.Body.Close()
-	headTooSlow.Stop()
-	return c.read(ctx, res)
-}
-
-// read takes an answer in, as far as it may go.
-func (c *Client) read(ctx context.Context, res *http.Response) (Answer, error) {
-	if res.StatusCode >= 300 && res.StatusCode < 400 {
-		return Answer{}, &Error{Redirect, errors.New(res.Status)}
-	}
-	if res.ContentLength > c.maxBody {
+	defer x.finish(false)
+	switch {
+	case x.isRedirect():
+		return Answer{}, &Error{Redirect, errors.New(x.Status)}
+	case x.ContentLength > c.maxBody:
 		return Answer{}, &Error{TooLarge, nil}
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, c.maxBody+1))
+	read, err := x.body(c.maxBody + 1)
 	switch {
 	case err != nil:
 		return Answer{}, classify(ctx, err)
-	case int64(len(body)) > c.maxBody:
+	case int64(len(read)) > c.maxBody:
 		return Answer{}, &Error{TooLarge, nil}
 	}
-	return Answer{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+	return Answer{Status: x.StatusCode, Header: x.Header, Body: read}, nil
 }

@@ -49,7 +49,7 @@ func expect(t *testing.T, err error, want outbound.Kind) {
 }
 
 // receiver is a server that counts who came.
-func receiver(t *testing.T, handler http.HandlerFunc) (*httptest.Server, *atomic.Int64) {
+func receiver(t testing.TB, handler http.HandlerFunc) (*httptest.Server, *atomic.Int64) {
 	t.Helper()
 	var came atomic.Int64
 	s := httptest.NewUnstartedServer(handler)
@@ -190,7 +190,7 @@ func TestAnAnswerThatIsTooSlowOrTooLargeEnds(t *testing.T) {
 		}, outbound.TooLarge},
 		"a head of 10 MB": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Large", strings.Repeat("x", 10<<20))
-		}, outbound.Broken},
+		}, outbound.TooLarge},
 		"ends in the middle": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			w.Write([]byte("short"))

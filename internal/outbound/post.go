@@ -3,28 +3,12 @@ package outbound
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
-	"net/url"
 	"strings"
-	"time"
 )
 
 // KeptBody is how many bytes of the answer to a message are kept.
 const KeptBody = 1 << 10
-
-// Endpoint is a URL that messages are posted to, read once. Its zero value is
-// none.
-type Endpoint struct{ url *url.URL }
-
-// ParseEndpoint reads a URL as ParseURL does.
-func ParseEndpoint(raw string) (Endpoint, error) {
-	u, err := ParseURL(raw)
-	return Endpoint{u}, err
-}
-
-// String is the one spelling of the URL.
-func (e Endpoint) String() string { return e.url.String() }
 
 // Message is what Post sends.
 type Message struct {
@@ -44,47 +28,25 @@ var errNoLeave = errors.New("the operator has not allowed TLS that is not verifi
 // the receiver has spoken. A redirect is not followed and fails. Every error is
 // an *Error, and carries nothing of an answer.
 func (c *Client) Post(ctx context.Context, m Message) (Answer, error) {
-	way, err := c.wayFor(m)
+	switch {
+	case !m.To.valid:
+		return Answer{}, badURL("there is none")
+	case m.Unverified && !c.unverified:
+		return Answer{}, &Error{BadTLS, errNoLeave}
+	}
+	r := &request{to: m.To, way: m.To.way, asked: asPost, header: m.Header, body: m.Body, keep: true}
+	r.way.unverified = m.Unverified && !r.way.plain
+	x, err := c.begin(ctx, r)
 	if err != nil {
 		return Answer{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.limits.total)
-	defer cancel()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	headTooSlow := time.AfterFunc(c.limits.header, stop)
-	defer headTooSlow.Stop()
-
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.To.String(), bytesReader(m.Body))
-	if err != nil {
-		return Answer{}, &Error{BadURL, err}
+	if x.isRedirect() {
+		x.finish(false)
+		return Answer{}, &Error{Redirect, errors.New(x.Status)}
 	}
-	req.Header = m.Header
-	res, err := way.RoundTrip(req)
-	if err != nil {
-		return Answer{}, classify(ctx, err)
-	}
-	defer res.Body.Close()
-	headTooSlow.Stop()
-	if res.StatusCode >= 300 && res.StatusCode < 400 {
-		return Answer{}, &Error{Redirect, errors.New(res.Status)}
-	}
-	body, _ := io.ReadAll(io.LimitReader(res.Body, KeptBody))
-	return Answer{Status: res.StatusCode, Header: shown(res.Header), Body: body}, nil
-}
-
-func (c *Client) wayFor(m Message) (*http.Transport, error) {
-	switch {
-	case m.To.url == nil:
-		return nil, badURL("there is none")
-	case m.To.url.Scheme == "http":
-		return c.plain, nil
-	case !m.Unverified:
-		return c.secure, nil
-	case c.unverified == nil:
-		return nil, &Error{BadTLS, errNoLeave}
-	}
-	return c.unverified, nil
+	body, err := x.body(KeptBody)
+	x.finish(err == nil && x.rest())
+	return Answer{Status: x.StatusCode, Header: shown(x.Header), Body: body}, nil
 }
 
 // shown is the head of an answer as it may be kept and shown: without cookies

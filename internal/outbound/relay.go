@@ -17,7 +17,7 @@ func (c *Client) DialRelay(ctx context.Context) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.limits.header)
 	defer cancel()
-	conn, err := c.guard.dialSecure(ctx, "tcp", c.relay)
+	conn, err := c.guard.dial(ctx, c.relay, false)
 	if err != nil {
 		return nil, classify(ctx, err)
 	}
