@@ -149,7 +149,7 @@ func spoiled(t *testing.T, d door) (*Store, *saboteur, Config) {
 	t.Helper()
 	by := &saboteur{}
 	tune := standard
-	tune.wrap = by.wrap
+	tune.wrap, tune.idle = by.wrap, true
 	cfg := d(t)
 	s := inhabit(t, openTuned(t, cfg, tune))
 	mustChange(t, s, signing(merchant))

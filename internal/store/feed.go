@@ -25,7 +25,7 @@ var (
 		`INSERT INTO feed_arrival (`+entryColumns+`)
 		SELECT id::uuid, owner, account, type, provider, status, at, told_at, seq, body
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-			$9::bigint[], $10::text[]) AS u (`+entryColumns+`)`)
+			$9::bigint[], $10::text[]) WITH ORDINALITY AS u (`+entryColumns+`, place) ORDER BY place`)
 
 	feedOfOwner = reads(`SELECT ` + feedColumns + ` FROM feed WHERE owner = $1 AND position > $2 ORDER BY position LIMIT $3`)
 
@@ -48,6 +48,7 @@ func (t *tx) tell(ctx context.Context, entries []hook.Entry) error {
 		}
 		rows[i] = entryValues(e)
 	}
+	t.told = t.told || len(rows) > 0
 	return t.changeMany(ctx, told, rows)
 }
 

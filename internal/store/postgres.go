@@ -27,6 +27,7 @@ func (e *postgres) name() string    { return "postgres" }
 func (e *postgres) arrays() bool    { return true }
 func (e *postgres) committers() int { return 2 }
 func (e *postgres) deeds() int      { return 2 }
+func (e *postgres) alone() bool     { return false }
 
 func (e *postgres) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
@@ -47,8 +48,8 @@ func (e *postgres) open(ctx context.Context, wrap func(driver.Connector) driver.
 	pool := func() *sql.DB {
 		return sql.OpenDB(wrap(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(checkConnection))))
 	}
-	// Writers: the committers, and some for writes that do not queue.
-	return fixed(pool(), e.committers()+e.deeds()), fixed(pool(), max(8, 4*runtime.GOMAXPROCS(0))), nil
+	// Writers: the committers, some for writes that do not queue, and the sequencer.
+	return fixed(pool(), e.committers()+e.deeds()+1), fixed(pool(), max(8, 4*runtime.GOMAXPROCS(0))), nil
 }
 
 // serverSettings are what makes a commit safe, by the server's own names.
@@ -167,8 +168,8 @@ func (e *postgres) troubleAtCommit(err error) trouble {
 	return unknown
 }
 
-// chores: the server does its own.
-func (e *postgres) chores(context.Context, *Store) {}
+// chores give positions to what is told; the rest the server does itself.
+func (e *postgres) chores(ctx context.Context, s *Store) { s.sequence(ctx) }
 
 func (e *postgres) close(read, write *pool, _ bool) error {
 	var errs []error

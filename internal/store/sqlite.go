@@ -33,6 +33,7 @@ func (e *sqlite) name() string             { return "sqlite" }
 func (e *sqlite) arrays() bool             { return false }
 func (e *sqlite) committers() int          { return 1 }
 func (e *sqlite) deeds() int               { return 0 } // one connection writes, and whoever waits holds none
+func (e *sqlite) alone() bool              { return true }
 func (e *sqlite) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
 func (e *sqlite) deadline() time.Duration  { return 0 } // the disk is ours: nothing to wait for but itself
 

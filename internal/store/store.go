@@ -45,6 +45,7 @@ type Store struct {
 	committers []*committer
 	deeds      crowd
 	folding    folding
+	feed       feedSignal
 	running    sync.WaitGroup
 	stopChores context.CancelFunc
 
@@ -63,6 +64,7 @@ type tuning struct {
 	queue int                                     // how many changes wait for one committer
 	batch int                                     // how many changes share one transaction
 	wrap  func(driver.Connector) driver.Connector // stands between the store and its driver
+	idle  bool                                    // do not do the engine's chores
 }
 
 var standard = tuning{
@@ -78,7 +80,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
-	s := &Store{now: cfg.Now, log: cfg.Log, folding: folding{rows: map[group]int64{}}}
+	s := &Store{now: cfg.Now, log: cfg.Log, folding: folding{rows: map[group]int64{}}, feed: newFeedSignal()}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -96,6 +98,12 @@ func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 	if err := s.connect(ctx, cfg.MustExist, tune.wrap); err != nil {
 		_ = s.disconnect() // the first failure is the one to tell
 		return nil, err
+	}
+	if s.engine.alone() {
+		if err := s.endLeases(ctx); err != nil {
+			_ = s.disconnect()
+			return nil, err
+		}
 	}
 	s.start(tune)
 	return s, nil
@@ -134,7 +142,9 @@ func (s *Store) start(tune tuning) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopChores = cancel
-	s.running.Go(func() { s.engine.chores(ctx, s) })
+	if !tune.idle {
+		s.running.Go(func() { s.engine.chores(ctx, s) })
+	}
 	s.running.Go(func() { s.foldTallies(ctx) })
 }
 

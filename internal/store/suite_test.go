@@ -122,6 +122,10 @@ func suite(t *testing.T, d door) {
 		"the queue shows itself to those it concerns":              testQueueVisibility,
 		"counters are folded by two nodes at once":                 testFoldStorm,
 		"every wrapped key is wrapped again":                       testRewrap,
+		"the feed tells each connection's events in order":         testFeedOrder,
+		"a lease is one holder's until it ends":                    testLeases,
+		"one of many takes a lease":                                testLeaseStorm,
+		"what stands on a lost lease is refused":                   testLostLease,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, d) })
 	}

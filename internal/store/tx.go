@@ -20,6 +20,7 @@ type engine interface {
 	arrays() bool                  // whether a statement takes the rows of a whole batch as arrays
 	committers() int               // how many batches may be under way at once
 	deeds() int                    // how many deeds may be; 0 means any number
+	alone() bool                   // whether one process has the database for itself, and one transaction at a time writes
 	snapshot() *sql.TxOptions      // how to begin a read that sees one state
 	deadline() time.Duration       // how long a writing transaction may take; 0 means without end
 	trouble(error) trouble         // what the failure of a statement means; nothing was committed
@@ -65,6 +66,7 @@ type tx struct {
 	bound   []*sql.Stmt // the pool's statements bound to this transaction, as they are needed
 	moved   bool        // it moved the epoch
 	touched bool        // it wrote to a subscription
+	told    bool        // it wrote what is to be told
 }
 
 func (s *Store) begin(ctx context.Context, p *pool, opts *sql.TxOptions) (*tx, error) {
@@ -285,6 +287,9 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 	}
 	if touched := s.subscriptionTouched.Load(); t.touched && touched != nil {
 		(*touched)()
+	}
+	if t.told {
+		s.toldSomething()
 	}
 	return 0, nil
 }

@@ -23,9 +23,11 @@ CREATE INDEX feed_owner ON feed (owner, position);
 CREATE INDEX feed_account ON feed (account, position);
 
 -- Where transactions run side by side they put their entries here, and one
--- hand gives them positions when they are committed. A single writer gives them
--- at once, and leaves it empty.
+-- hand gives them positions when they are committed. arrival grows along what
+-- follows one another, such as the events of a connection. A single writer gives
+-- positions at once, and leaves this table empty.
 CREATE TABLE feed_arrival (
+  arrival  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   id       uuid NOT NULL,
   owner    text COLLATE "C" NOT NULL,
   account  text COLLATE "C" NOT NULL,
@@ -35,8 +37,7 @@ CREATE TABLE feed_arrival (
   at       bigint NOT NULL,
   told_at  bigint NOT NULL,
   seq      bigint NOT NULL,
-  body     text,
-  PRIMARY KEY (account, id)
+  body     text
 );
 
 -- Work that one node at a time does. The fence grows with each holder; who

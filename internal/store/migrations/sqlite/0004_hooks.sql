@@ -23,9 +23,11 @@ CREATE INDEX feed_owner ON feed (owner, position);
 CREATE INDEX feed_account ON feed (account, position);
 
 -- Where transactions run side by side they put their entries here, and one
--- hand gives them positions when they are committed. A single writer gives them
--- at once, and leaves it empty.
+-- hand gives them positions when they are committed. arrival grows along what
+-- follows one another, such as the events of a connection. A single writer gives
+-- positions at once, and leaves this table empty.
 CREATE TABLE feed_arrival (
+  arrival  INTEGER PRIMARY KEY,
   id       TEXT NOT NULL,
   owner    TEXT NOT NULL,
   account  TEXT NOT NULL,
@@ -35,9 +37,8 @@ CREATE TABLE feed_arrival (
   at       INTEGER NOT NULL,
   told_at  INTEGER NOT NULL,
   seq      INTEGER NOT NULL,
-  body     TEXT,
-  PRIMARY KEY (account, id)
-) STRICT, WITHOUT ROWID;
+  body     TEXT
+) STRICT;
 
 -- Work that one node at a time does. The fence grows with each holder; who
 -- writes under an older one is refused.
