@@ -42,6 +42,9 @@ type app struct {
 	Account     accountCommand     `cmd:"" help:"List, show, make, change, move and delete accounts, and comment on them."`
 	Clock       clockCommand       `cmd:"" help:"Show the clock of a test account, or move it ahead."`
 	Simulate    simulateCommand    `cmd:"" help:"Let the simulated provider of a test account play another scenario."`
+	Trigger     triggerCommand     `cmd:"" help:"Play a scenario on a connection of a test account, and print its events."`
+	Listen      listenCommand      `cmd:"" help:"Show events as they happen, and forward them to a program on this machine."`
+	Events      eventsCommand      `cmd:"" help:"Print the feed."`
 	Inbox       inboxCommand       `cmd:"" help:"List, show and replay what providers called back about."`
 	Batch       batchCommand       `cmd:"" help:"Move signups in files, for providers that take files."`
 	Queue       queueCommand       `cmd:"" help:"List, count and look after the connections that wait for somebody."`

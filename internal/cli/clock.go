@@ -1,10 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -92,21 +92,28 @@ func (c clockAdvanceCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err != nil {
 		return err
 	}
-	left := c.Duration
-	for range maxMoves {
-		move, err := server.move(ctx, c.clock(), map[string]string{"advance": left}, stdio.Out)
-		if err != nil {
-			return err
-		}
-		if !move.More {
-			fmt.Fprintln(stdio.Out, move.clockTime)
-			return nil
-		}
-		if left = move.Left; left == "" {
-			left = "0s"
-		}
+	now, err := server.advance(ctx, c.clock(), c.Duration, func(s step) { fmt.Fprintln(stdio.Out, s) })
+	if err == nil {
+		fmt.Fprintln(stdio.Out, now)
 	}
-	return errors.New("the clock does not arrive; the log of the server says why")
+	return err
+}
+
+// advance moves a clock by a duration, in as many moves as it takes, and hands
+// over what happened on the way.
+func (r *remote) advance(ctx context.Context, path, by string, happened func(step)) (clockTime, error) {
+	for range maxMoves {
+		var move clockMove
+		err := r.call(ctx, http.MethodPost, path, map[string]string{"advance": by}, &move)
+		for _, fired := range move.Fired {
+			happened(fired)
+		}
+		if err != nil || !move.More {
+			return move.clockTime, err
+		}
+		by = cmp.Or(move.Left, "0s")
+	}
+	return clockTime{}, errors.New("the clock does not arrive; the log of the server says why")
 }
 
 // maxMoves bounds how often a move that stops on its way is asked to go on.
@@ -130,9 +137,12 @@ func (c clockToNextCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err != nil {
 		return err
 	}
-	move, err := server.move(ctx, c.clock(), map[string]string{"to": "next"}, stdio.Out)
-	if err != nil {
+	var move clockMove
+	if err := server.call(ctx, http.MethodPost, c.clock(), map[string]string{"to": "next"}, &move); err != nil {
 		return err
+	}
+	for _, fired := range move.Fired {
+		fmt.Fprintln(stdio.Out, fired)
 	}
 	if len(move.Fired) == 0 && !move.More {
 		fmt.Fprintln(stdio.Out, "nothing is planned")
@@ -253,14 +263,4 @@ func (s step) String() string {
 		text += "  lost"
 	}
 	return printable(strings.TrimRight(text, " "))
-}
-
-// move moves a clock once and prints what happened.
-func (r *remote) move(ctx context.Context, path string, wish map[string]string, out io.Writer) (clockMove, error) {
-	var move clockMove
-	err := r.call(ctx, http.MethodPost, path, wish, &move)
-	for _, fired := range move.Fired {
-		fmt.Fprintln(out, fired)
-	}
-	return move, err
 }

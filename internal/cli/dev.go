@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,7 @@ type devCommand struct {
 	Database           string         `placeholder:"URL" help:"Keep the data in this PostgreSQL database instead; its key in DIR.key, so that --data is needed too."`
 	ReadyFile          string         `placeholder:"FILE" help:"Write addresses, ids and secrets as one JSON object to this file once requests are answered."`
 	SigningAlgorithm   auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens."`
-	OutboundAllow      ranges         `placeholder:"CIDR" help:"Range of addresses off the public internet where receivers of hooks may be and accounts may publish keys, such as 127.0.0.0/8; may be repeated."`
+	OutboundAllow      ranges         `placeholder:"CIDR" help:"Range of addresses off the public internet where receivers of hooks may be and accounts may publish keys, beside this machine; may be repeated."`
 	OutboundUnverified bool           `help:"Allow hooks with insecure_ssl: sent over TLS to whoever answers, whatever certificate they show."`
 	CaseRegistry       cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
 	Accounts           int            `placeholder:"N" help:"Make up this many merchants with a past, of several partners, half of them of T112; at most 1000000."`
@@ -81,7 +82,7 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 	s, err := server.New(ctx, server.Config{
 		Listen: c.Listen, PublicURL: c.PublicURL, PlainHTTP: true, DataDir: dir, Database: c.Database, KeyFile: keyFile, Worlds: server.BothWorlds,
 		DocumentedHost: true, Algorithm: c.SigningAlgorithm, LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry,
-		Providers: c.Providers, Reload: reload, OutboundAllow: c.OutboundAllow, OutboundUnverified: c.OutboundUnverified, Log: log,
+		Providers: c.Providers, Reload: reload, OutboundAllow: append(thisMachine(), c.OutboundAllow...), OutboundUnverified: c.OutboundUnverified, Log: log,
 	})
 	if err != nil {
 		return err
@@ -102,6 +103,14 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 		return err
 	}
 	return s.Run(ctx)
+}
+
+// thisMachine is where a dev server may send hooks to, and fetch the keys of a
+// client from, whatever else is allowed: all accounts of one are test accounts,
+// and whoever tries it out has the receiver at hand. Its own listener is never
+// among it.
+func thisMachine() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
 // populate makes the accounts.

@@ -205,18 +205,27 @@ func (r *remote) call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, r.base+path, bytes.NewReader(body))
+	request, err := r.request(ctx, method, path, body)
 	if err != nil {
 		return err
-	}
-	for name, values := range r.header {
-		request.Header[name] = values
 	}
 	if in != nil && request.Header.Get("Content-Type") == "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	request.Header.Set("Authorization", "Bearer "+r.bearer.Reveal())
 	return r.send(request, out)
+}
+
+// request makes a request that says who is calling.
+func (r *remote) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, method, r.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range r.header {
+		request.Header[name] = values
+	}
+	request.Header.Set("Authorization", "Bearer "+r.bearer.Reveal())
+	return request, nil
 }
 
 func bodyOf(in any) ([]byte, error) {
@@ -232,10 +241,7 @@ func bodyOf(in any) ([]byte, error) {
 func (r *remote) send(request *http.Request, out any) error {
 	answer, err := r.http.Do(request)
 	if err != nil {
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err // without the method and the whole URL
-		}
-		return fmt.Errorf("can't reach %s: %w", r.base, err)
+		return r.unreachable(err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
@@ -256,6 +262,13 @@ func (r *remote) send(request *http.Request, out any) error {
 		return fmt.Errorf("%s does not answer like a Mooring server", r.base)
 	}
 	return nil
+}
+
+func (r *remote) unreachable(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // without the method and the whole URL
+	}
+	return fmt.Errorf("can't reach %s: %w", r.base, err)
 }
 
 // refused is what the server said, as one sentence with the code and the id to
