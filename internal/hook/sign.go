@@ -38,6 +38,7 @@ type Secrets struct {
 	Authorization secret.Plain   // of SecretAuthorization
 	Standard      []secret.Plain // newest first: "whsec_..."
 	Asymmetric    []secret.Plain // newest first, private: "whsk_..."
+	URL           secret.Plain   // of the incoming webhook of a chat, where Target does not name it
 }
 
 // NewStandard draws a shared secret of 256 bits.
