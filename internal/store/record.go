@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"mooring/internal/account"
+	"mooring/internal/hook"
+)
+
+// Outcome is what came of some attempts of one subscription. A delivery is in
+// it once: put or gone.
+type Outcome struct {
+	Account      account.ID
+	Subscription string
+	Progress     *Progress // as it is now, but for Rewind; nil leaves it
+	Attempts     []Attempt
+	Put          []Delivery // as they are now, new or not
+	Gone         []string   // ids of deliveries that were told
+	Rewound      *int64     // it went back to there, and what failed or waited after it is done anew
+	Disabled     string     // why it is switched off; "" when it is not
+	Told         []hook.Entry
+	At           time.Time // when it is switched off
+}
+
+const (
+	attemptColumns = `account, subscription, id, delivery, position, entry, type, target, number, at, took, status, error, answer`
+
+	deliveryColumns = `account, subscription, id, position, entry, type, lane, state, attempts, first_at, due_at, last_error, created_at`
+
+	deliveryPut = ` ON CONFLICT (account, subscription, id) DO UPDATE SET lane = excluded.lane, state = excluded.state,
+			attempts = excluded.attempts, first_at = excluded.first_at, due_at = excluded.due_at, last_error = excluded.last_error`
+)
+
+var (
+	progressMoved = batches(
+		`UPDATE subscription_progress SET position = $3, ahead = $4, failing_since = $5, failures = $6, probe_at = $7, warned = $8,
+			succeeded_at = $9
+		WHERE account = $1 AND subscription = $2`,
+		`UPDATE subscription_progress AS p SET position = u.position, ahead = u.ahead, failing_since = u.failing_since,
+			failures = u.failures, probe_at = u.probe_at, warned = u.warned, succeeded_at = u.succeeded_at
+		FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+			$9::bigint[]) AS u (account, subscription, position, ahead, failing_since, failures, probe_at, warned, succeeded_at)
+		WHERE p.account = u.account AND p.subscription = u.subscription`)
+
+	attemptAdded = batches(
+		`INSERT INTO attempt (`+attemptColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		`INSERT INTO attempt (`+attemptColumns+`)
+		SELECT account, subscription, id, delivery, position, entry, type, target, number, at, took, status, error, answer
+		FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::uuid[], $7::text[], $8::text[],
+			$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[]) AS u (`+attemptColumns+`)`)
+
+	deliveryKept = batches(
+		`INSERT INTO delivery (`+deliveryColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`+deliveryPut,
+		`INSERT INTO delivery (`+deliveryColumns+`)
+		SELECT account, subscription, id, position, entry, type, lane, state, attempts, first_at, due_at, last_error, created_at
+		FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::text[],
+			$9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[]) AS u (`+deliveryColumns+`)`+deliveryPut)
+
+	deliveryGone = batches(
+		`DELETE FROM delivery WHERE account = $1 AND subscription = $2 AND id = $3`,
+		`DELETE FROM delivery AS d USING unnest($1::text[], $2::uuid[], $3::uuid[]) AS u (account, subscription, id)
+		WHERE d.account = u.account AND d.subscription = u.subscription AND d.id = u.id`)
+
+	rewindDone = writes(`UPDATE subscription_progress SET rewind = NULL WHERE account = $1 AND subscription = $2 AND rewind = $3`)
+
+	undoneAfter = writes(`DELETE FROM delivery
+		WHERE account = $1 AND subscription = $2 AND state IN ('failed', 'waiting') AND position > $3`)
+
+	subscriptionDisabled = writes(`UPDATE subscription SET disabled_at = $3, disabled_why = $4,
+			touched_at = CASE WHEN touched_at >= $3 THEN touched_at + 1 ELSE $3 END
+		WHERE account = $1 AND id = $2 AND deleted_at IS NULL AND disabled_at IS NULL`)
+)
+
+// Record writes what came of attempts, in one transaction. It is refused with
+// Conflict, whole, when one of the leases is another's by now: whoever that is
+// makes the attempts again.
+func (s *Store) Record(ctx context.Context, held []Lease, outcomes []Outcome) error {
+	r := recording{}
+	for i := range outcomes {
+		r.add(&outcomes[i])
+	}
+	return s.transact(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.holds(ctx, held...); err != nil {
+			return err
+		}
+		return r.write(ctx, t, outcomes)
+	})
+}
+
+// recording is the rows of some outcomes.
+type recording struct {
+	progress, attempts, put, gone [][]any
+	told                          []hook.Entry
+}
+
+func (r *recording) add(o *Outcome) {
+	if o.Progress != nil {
+		r.progress = append(r.progress, progressValues(o))
+	}
+	for i := range o.Attempts {
+		r.attempts = append(r.attempts, attemptValues(&o.Attempts[i]))
+	}
+	for i := range o.Put {
+		r.put = append(r.put, deliveryValues(&o.Put[i]))
+	}
+	for _, id := range o.Gone {
+		r.gone = append(r.gone, []any{string(o.Account), o.Subscription, id})
+	}
+	r.told = append(r.told, o.Told...)
+}
+
+func (r *recording) write(ctx context.Context, t *tx, outcomes []Outcome) error {
+	for i := range outcomes {
+		if err := t.rewound(ctx, &outcomes[i]); err != nil {
+			return err
+		}
+	}
+	// What was told or whose subscription is gone by now finds no row, and that
+	// is right.
+	for _, part := range []struct {
+		st   *statement
+		rows [][]any
+	}{{progressMoved, r.progress}, {attemptAdded, r.attempts}, {deliveryKept, r.put}, {deliveryGone, r.gone}} {
+		if err := t.changeAny(ctx, part.st, part.rows); err != nil {
+			return err
+		}
+	}
+	for i := range outcomes {
+		if o := &outcomes[i]; o.Disabled != "" {
+			t.touched = true
+			if _, err := t.change(ctx, subscriptionDisabled, string(o.Account), o.Subscription, micros(o.At), o.Disabled); err != nil {
+				return err
+			}
+		}
+	}
+	return t.tell(ctx, r.told)
+}
+
+func (t *tx) rewound(ctx context.Context, o *Outcome) error {
+	if o.Rewound == nil {
+		return nil
+	}
+	for _, st := range []*statement{rewindDone, undoneAfter} {
+		if _, err := t.change(ctx, st, string(o.Account), o.Subscription, *o.Rewound); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeAny writes rows, of which some may find no place.
+func (t *tx) changeAny(ctx context.Context, st *statement, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if t.arrays {
+		_, err := t.change(ctx, st, columns(rows)...)
+		return err
+	}
+	for _, row := range rows {
+		if _, err := t.change(ctx, st, row...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func progressValues(o *Outcome) []any {
+	p := o.Progress
+	return []any{
+		string(o.Account), o.Subscription, p.Position, positions(p.Ahead), micros(p.FailingSince), p.Failures,
+		micros(p.ProbeAt), p.Warned, micros(p.SucceededAt),
+	}
+}
+
+// positions is a list of them as it is stored.
+func positions(list []int64) string {
+	b := append(make([]byte, 0, 2+8*len(list)), '[')
+	for i, p := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, p, 10)
+	}
+	return string(append(b, ']'))
+}
+
+func attemptValues(a *Attempt) []any {
+	return []any{
+		string(a.Account), a.Subscription, a.ID, a.Delivery, a.Position, a.Entry, a.Type, a.Target, a.Number, micros(a.At),
+		a.Took.Microseconds(), a.Status, a.Error, document(a.Answer),
+	}
+}
+
+func deliveryValues(d *Delivery) []any {
+	return []any{
+		string(d.Account), d.Subscription, d.ID, d.Position, d.Entry, d.Type, d.Lane, d.State, d.Attempts, micros(d.FirstAt),
+		micros(d.DueAt), d.LastError, micros(d.CreatedAt),
+	}
+}
