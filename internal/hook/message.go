@@ -20,7 +20,10 @@ func Message(s Subscription, e Entry) (body []byte, err error) {
 	if e.Type == Ping {
 		return e.Body, nil
 	}
-	members := e.Body
+	members, err := s.Settings.masked(e.Body)
+	if err != nil {
+		return nil, err
+	}
 	b := make([]byte, 0, envelope+len(members))
 	b = append(b, `{"account_id":"`...)
 	b = append(b, e.Account...)
@@ -33,4 +36,27 @@ func Message(s Subscription, e Entry) (body []byte, err error) {
 		b = append(b, ',')
 	}
 	return append(b, members[1:]...), nil
+}
+
+// masked is what the masks leave of the members that an entry brings.
+func (s Settings) masked(members []byte) ([]byte, error) {
+	if s.Fields != "" {
+		m, err := readMask(s.Fields)
+		if err != nil {
+			return nil, err
+		}
+		if members, err = m.apply(members, false); err != nil {
+			return nil, err
+		}
+	}
+	for _, excluded := range s.ExcludeFields {
+		m, err := readMask(excluded)
+		if err != nil {
+			return nil, err
+		}
+		if members, err = m.apply(members, true); err != nil {
+			return nil, err
+		}
+	}
+	return members, nil
 }
