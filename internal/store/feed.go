@@ -27,17 +27,41 @@ var (
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
 			$9::bigint[], $10::text[]) WITH ORDINALITY AS u (`+entryColumns+`, place) ORDER BY place`)
 
-	feedOfOwner = reads(`SELECT ` + feedColumns + ` FROM feed WHERE owner = $1 AND position > $2 ORDER BY position LIMIT $3`)
+	feedOfOwner = feedWhere("owner = $1 AND $9 = ''")
 
-	feedOfAccount = reads(`SELECT ` + feedColumns + ` FROM feed WHERE account = $1 AND position > $2 ORDER BY position LIMIT $3`)
+	feedOfAccount = feedWhere("account = $1 AND ($9 = '' OR owner = $9)")
 
-	feedOfWorld = reads(`SELECT ` + feedColumns + ` FROM feed
-		WHERE position > $2 AND account BETWEEN $1 AND $4 ORDER BY position LIMIT $3`)
+	feedOfWorld = feedWhere("account BETWEEN $1 AND $9")
+
+	// How far so many entries of one owner, or about one account, reach.
+	feedReachOfOwner = reads(`SELECT coalesce(max(position), 0), count(*) FROM
+		(SELECT position FROM feed WHERE owner = $1 AND position > $2 ORDER BY position LIMIT $3) AS reach`)
+
+	feedReachOfAccount = reads(`SELECT coalesce(max(position), 0), count(*) FROM
+		(SELECT position FROM feed WHERE account = $1 AND position > $2 ORDER BY position LIMIT $3) AS reach`)
 
 	feedOfAll = reads(`SELECT ` + feedColumns + ` FROM feed WHERE position > $1 ORDER BY position LIMIT $2`)
 
 	feedEnd = reads(`SELECT coalesce(max(position), 0) FROM feed`)
+
+	feedToldAt = reads(`SELECT told_at FROM feed WHERE position >= $1 ORDER BY position LIMIT 1`)
+
+	feedToldFrom = reads(`SELECT position FROM feed
+		WHERE position >= $1 AND position <= $2 AND told_at >= $3 ORDER BY position LIMIT 1`)
+
+	feedConcerns = reads(`SELECT position, owner, account FROM feed WHERE position > $1 ORDER BY position LIMIT $2`)
 )
+
+// feedWhere reads entries of one scope after a position and up to another. A
+// filter is a list of values between commas; an empty one keeps everything.
+func feedWhere(scope string) *statement {
+	among := func(list, column string) string {
+		return ` AND (` + list + ` = '' OR replace(` + list + `, ',' || ` + column + ` || ',', '') <> ` + list + `)`
+	}
+	return reads(`SELECT ` + feedColumns + ` FROM feed WHERE ` + scope + ` AND position > $2 AND position <= $3` +
+		among("$5", "provider") + among("$6", "status") + among("$7", "type") + among("$8", "account") +
+		` ORDER BY position LIMIT $4`)
+}
 
 // tell writes what is to be told of a transaction, in the order of its events.
 func (t *tx) tell(ctx context.Context, entries []hook.Entry) error {
@@ -85,21 +109,6 @@ func (t *tx) tellCase(ctx context.Context, acc account.Account, c cdd.Case, now 
 }
 
 func newEntryID() string { return uuid.Must(uuid.NewV7()).String() }
-
-// Feed lists at most limit entries after a position, in order: for a merchant
-// what is about it, for a partner what is about it and about the
-// accounts that it owned when it happened, for a platform all of its world. An entry is listed only when no
-// other can come before it any more.
-func (s *Store) Feed(ctx context.Context, of account.ID, kind account.Kind, after int64, limit int) ([]hook.Entry, error) {
-	switch kind {
-	case account.KindMerchant:
-		return list(ctx, s, feedOfAccount, scanEntry, string(of), after, limit)
-	case account.KindPartner:
-		return list(ctx, s, feedOfOwner, scanEntry, string(of), after, limit)
-	default:
-		return list(ctx, s, feedOfWorld, scanEntry, firstOf(of.World()), after, limit, lastOf(of.World()))
-	}
-}
 
 // FeedOfAll lists entries of all accounts of both worlds, likewise.
 func (s *Store) FeedOfAll(ctx context.Context, after int64, limit int) ([]hook.Entry, error) {

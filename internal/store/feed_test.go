@@ -2,10 +2,16 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"mooring/internal/account"
+	"mooring/internal/auth"
 	"mooring/internal/fault"
 	"mooring/internal/hook"
 )
@@ -179,6 +185,147 @@ func TestAKilledSequencerIsTakenOver(t *testing.T) {
 	for i, e := range got {
 		if e.ID != ids[i] || e.Position != int64(i)+1 {
 			t.Errorf("entry %d is %s at %d, want %s", i, e.ID, e.Position, ids[i])
+		}
+	}
+}
+
+// entryOf is an entry in the feed of an owner about an account.
+func entryOf(owner, about account.ID, provider, status string, toldAt time.Time) hook.Entry {
+	return hook.Entry{
+		ID: newID(), Owner: owner, Account: about, Type: hook.ConnectionUpdate, Provider: provider, Status: status,
+		At: noon, ToldAt: toldAt, Seq: 1, Body: []byte(`{"connection":{}}`),
+	}
+}
+
+func tellAll(t *testing.T, s *Store, entries ...hook.Entry) {
+	t.Helper()
+	before := feedLength(t, s)
+	must(t, s.transact(context.Background(), func(ctx context.Context, tx *tx) error { return tx.tell(ctx, entries) }))
+	fed(t, s, before+len(entries))
+}
+
+func feedLength(t *testing.T, s *Store) int {
+	t.Helper()
+	end, err := s.FeedEnd(context.Background())
+	must(t, err)
+	return int(end)
+}
+
+// wholeFeed reads a feed page by page, as a consumer would.
+func wholeFeed(t *testing.T, s *Store, caller auth.Caller, q FeedQuery) (positions []int64) {
+	t.Helper()
+	acc := account.Account{ID: caller.Account, Kind: caller.Kind}
+	for {
+		page, err := s.Feed(context.Background(), caller, acc, q)
+		must(t, err)
+		for _, e := range page.Entries {
+			positions = append(positions, e.Position)
+		}
+		if q.After = page.Next; !page.More {
+			return positions
+		}
+	}
+}
+
+func testFeedScopes(t *testing.T, d door) {
+	s := fresh(t, d)
+	ofMerchant := account.Account{ID: merchantID, Kind: account.KindMerchant}
+	tellAll(t, s,
+		entryOf(partnerID, merchantID, "vipps", "pending", noon),
+		entryOf(partnerID, secondID, "swish", "pending", noon),
+		entryOf(otherID, merchantID, "vipps", "enabled", noon), // after it was moved
+		entryOf(otherID, otherID, "", "", noon),
+		entryOf("P11200000", "P11223351", "vipps", "enabled", noon),
+	)
+	for name, test := range map[string]struct {
+		caller auth.Caller
+		query  FeedQuery
+		want   []int64
+	}{
+		"a merchant's":                     {merchant, FeedQuery{Limit: 2}, []int64{1, 3}},
+		"a partner's":                      {partner, FeedQuery{Limit: 1}, []int64{1, 2}},
+		"another partner's":                {other, FeedQuery{Limit: 9}, []int64{3, 4}},
+		"the world's":                      {platform, FeedQuery{Limit: 3}, []int64{1, 2, 3, 4}},
+		"after a position":                 {platform, FeedQuery{Limit: 3, After: 2}, []int64{3, 4}},
+		"of providers":                     {platform, FeedQuery{Limit: 1, Providers: []string{"swish", "vipps"}}, []int64{1, 2, 3}},
+		"of a provider":                    {partner, FeedQuery{Limit: 1, Providers: []string{"swish"}}, []int64{2}},
+		"of a part of a provider's name":   {partner, FeedQuery{Limit: 1, Providers: []string{"swis", "wish"}}, nil},
+		"of a status":                      {platform, FeedQuery{Limit: 9, Statuses: []string{"enabled"}}, []int64{3}},
+		"of an event":                      {merchant, FeedQuery{Limit: 9, Types: []string{hook.AccountUpdate}}, nil},
+		"of one account, for its partner":  {partner, FeedQuery{Limit: 9, Accounts: []account.ID{merchantID}}, []int64{1}},
+		"of accounts, for their partner":   {partner, FeedQuery{Limit: 9, Accounts: []account.ID{merchantID, secondID, otherID}}, []int64{1, 2}},
+		"of one account, for the platform": {platform, FeedQuery{Limit: 9, Accounts: []account.ID{merchantID}}, []int64{1, 3}},
+		"of an account of the other world": {platform, FeedQuery{Limit: 9, Accounts: []account.ID{"P11223351"}}, nil},
+		"all filters at once": {platform, FeedQuery{
+			Limit: 9, Providers: []string{"vipps"}, Statuses: []string{"pending"}, Types: []string{hook.ConnectionUpdate}, Accounts: []account.ID{merchantID},
+		}, []int64{1}},
+	} {
+		if diff := cmp.Diff(test.want, wholeFeed(t, s, test.caller, test.query)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if _, err := s.Feed(context.Background(), partner, ofMerchant, FeedQuery{Limit: 1}); fault.From(err).Kind != fault.NotFound {
+		t.Errorf("who does not speak for an account reads its feed: %v", err)
+	}
+}
+
+// However few entries pass the filters, one page looks at so many and no more,
+// and the next goes on behind them.
+func testFeedReach(t *testing.T, d door) {
+	s := fresh(t, d)
+	entries := make([]hook.Entry, feedReach+1)
+	for i := range entries {
+		entries[i] = entryOf(partnerID, secondID, "swish", "pending", noon)
+	}
+	entries[feedReach] = entryOf(partnerID, merchantID, "vipps", "pending", noon)
+	tellAll(t, s, entries...)
+	for _, who := range []auth.Caller{partner, platform} {
+		acc := account.Account{ID: who.Account, Kind: who.Kind}
+		q := FeedQuery{Limit: 10, Providers: []string{"vipps"}}
+		first, err := s.Feed(context.Background(), who, acc, q)
+		must(t, err)
+		if len(first.Entries) != 0 || !first.More || first.Next != feedReach {
+			t.Errorf("the first page is %d entries, to %d, more %t", len(first.Entries), first.Next, first.More)
+		}
+		q.After = first.Next
+		second, err := s.Feed(context.Background(), who, acc, q)
+		must(t, err)
+		if len(second.Entries) != 1 || second.More || second.Next != feedReach+1 {
+			t.Errorf("the second page is %d entries, to %d, more %t", len(second.Entries), second.Next, second.More)
+		}
+	}
+}
+
+func testFeedPageSize(t *testing.T, d door) {
+	s := fresh(t, d)
+	heavy := entryOf(partnerID, merchantID, "vipps", "pending", noon)
+	heavy.Body = fmt.Appendf(nil, `{"x":"%s"}`, strings.Repeat("y", feedPageSize/4))
+	for range 6 {
+		heavy.ID = newID()
+		tellAll(t, s, heavy)
+	}
+	page, err := s.Feed(context.Background(), partner, account.Account{ID: partnerID, Kind: account.KindPartner}, FeedQuery{Limit: 100})
+	must(t, err)
+	if len(page.Entries) != 4 || page.Next != 4 || !page.More {
+		t.Errorf("a page has %d entries of a quarter of its size, to %d, more %t", len(page.Entries), page.Next, page.More)
+	}
+}
+
+func testFeedAt(t *testing.T, d door) {
+	s := fresh(t, d)
+	var entries []hook.Entry
+	for _, tenths := range []int{0, 10, 9, 20, 20, 30} { // one was told late
+		entries = append(entries, entryOf(partnerID, merchantID, "vipps", "pending", noon.Add(time.Duration(tenths)*time.Minute/10)))
+	}
+	if at, err := s.FeedAt(context.Background(), noon); at != 0 || err != nil {
+		t.Errorf("in an empty feed: %d, %v", at, err)
+	}
+	tellAll(t, s, entries...)
+	for tenths, want := range map[int]int64{-5: 0, 0: 0, 1: 1, 9: 1, 10: 1, 11: 3, 20: 3, 21: 5, 30: 5, 31: 6, 900: 6} {
+		at, err := s.FeedAt(context.Background(), noon.Add(time.Duration(tenths)*time.Minute/10))
+		must(t, err)
+		if at != want {
+			t.Errorf("%d tenths of a minute after noon is after %d, want %d", tenths, at, want)
 		}
 	}
 }
