@@ -65,10 +65,7 @@ type request struct {
 	keep   bool
 }
 
-var (
-	asGet  = &http.Request{Method: http.MethodGet}
-	asPost = &http.Request{Method: http.MethodPost}
-)
+var asPost = &http.Request{Method: http.MethodPost}
 
 // exchange is one request whose answer has begun to come.
 type exchange struct {
@@ -141,7 +138,7 @@ func (c *Client) connect(ctx context.Context, r *request, until time.Time) (*lin
 		conn.Close()
 		return nil, err
 	}
-	return newLine(r.way, conn, below, time.Now()), nil
+	return newLine(r.way, conn, below, time.Now().Add(c.limits.life)), nil
 }
 
 // wait gives what is still to come until a time, unless the caller gave up.

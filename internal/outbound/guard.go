@@ -46,13 +46,14 @@ type guard struct {
 	own      []netip.AddrPort
 	never    []place
 	resolver *net.Resolver
+	open     func(ctx context.Context, dialer *net.Dialer, address string) (net.Conn, error)
 }
 
 // place is a host that is never talked to, at any port when port is "".
 type place struct{ host, port string }
 
 func newGuard(cfg Config, resolver *net.Resolver) *guard {
-	g := &guard{public: ssrf.New(ssrf.WithAnyPort()), allow: cfg.Allow, own: cfg.Own, resolver: resolver}
+	g := &guard{public: ssrf.New(ssrf.WithAnyPort()), allow: cfg.Allow, own: cfg.Own, resolver: resolver, open: open}
 	for _, text := range cfg.Never {
 		host, port, err := net.SplitHostPort(text)
 		if err != nil {
@@ -61,6 +62,10 @@ func newGuard(cfg Config, resolver *net.Resolver) *guard {
 		g.never = append(g.never, place{strings.TrimSuffix(strings.ToLower(host), "."), port})
 	}
 	return g
+}
+
+func open(ctx context.Context, dialer *net.Dialer, address string) (net.Conn, error) {
+	return dialer.DialContext(ctx, "tcp", address)
 }
 
 // dial resolves a host, and connects when each of its addresses may be talked
@@ -97,7 +102,7 @@ func (g *guard) dial(ctx context.Context, address string, onlyAllowed bool) (net
 	}}
 	for _, target := range targets[:min(len(targets), maxDialled)] {
 		var conn net.Conn
-		if conn, err = dialer.DialContext(ctx, "tcp", target.String()); err == nil {
+		if conn, err = g.open(ctx, dialer, target.String()); err == nil {
 			return conn, nil
 		}
 	}

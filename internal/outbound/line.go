@@ -27,13 +27,14 @@ type line struct {
 	out    *bufio.Writer
 	room   int       // bytes that may still come in
 	came   bool      // whether any did in this exchange
+	broke  error     // what reading ended with
 	kept   bool      // whether there was an exchange before
 	until  time.Time // when it is closed, whoever wants it
 	idle   time.Time // since when nobody has it
 }
 
-func newLine(w way, conn, below net.Conn, now time.Time) *line {
-	l := &line{way: w, conn: conn, until: now.Add(lineLife)}
+func newLine(w way, conn, below net.Conn, until time.Time) *line {
+	l := &line{way: w, conn: conn, until: until}
 	if s, ok := below.(syscall.Conn); ok {
 		l.socket, _ = s.SyscallConn() // without one the line is not kept
 	}
@@ -44,11 +45,13 @@ func newLine(w way, conn, below net.Conn, now time.Time) *line {
 // Read reads from the connection as much as there is room for.
 func (l *line) Read(p []byte) (int, error) {
 	if l.room <= 0 {
-		return 0, errHeadTooLarge
+		l.broke = errHeadTooLarge
+		return 0, l.broke
 	}
 	n, err := l.conn.Read(p[:min(len(p), l.room)])
 	l.room -= n
 	l.came = l.came || n > 0
+	l.broke = err
 	return n, err
 }
 
@@ -61,6 +64,8 @@ func (l *line) ask(r *request) (*http.Response, error) {
 	for range maxInformational {
 		res, err := http.ReadResponse(l.in, r.asked)
 		switch {
+		case err != nil && l.broke != nil: // the parser may complain of half a line instead
+			return nil, l.broke
 		case err != nil:
 			return nil, err
 		case res.StatusCode == http.StatusSwitchingProtocols || res.ProtoMajor != 1:

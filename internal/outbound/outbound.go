@@ -3,8 +3,9 @@
 //
 // It promises that a connection is made only to an address that may be talked
 // to, decided on the address itself at the moment of connecting, on every
-// connection; that no redirect is followed, no proxy is used and no certificate
-// goes unverified; and that an answer which is slow or large costs a bounded
+// connection, of which none lives for more than a minute; that no redirect is
+// followed, no proxy is used and no certificate goes unverified unless the
+// operator allows it; and that an answer which is slow or large costs a bounded
 // time and a bounded number of bytes. It must never be bypassed: nothing else
 // in the program opens a connection outward, except the store to its database.
 package outbound
@@ -66,11 +67,14 @@ type Client struct {
 	pool       *pool
 }
 
-type limits struct{ header, total time.Duration }
+type limits struct {
+	header, total time.Duration
+	life          time.Duration // of a connection that is kept
+}
 
 // New makes a client.
 func New(cfg Config) *Client {
-	return newClient(cfg, net.DefaultResolver, limits{HeaderTime, TotalTime}, nil)
+	return newClient(cfg, net.DefaultResolver, limits{HeaderTime, TotalTime, lineLife}, nil)
 }
 
 func newClient(cfg Config, resolver *net.Resolver, l limits, roots *x509.CertPool) *Client {

@@ -167,7 +167,7 @@ func TestAnAnswerThatIsTooSlowOrTooLargeEnds(t *testing.T) {
 	}
 	var packed bytes.Buffer // before anybody waits for it
 	z := gzip.NewWriter(&packed)
-	z.Write(make([]byte, 64<<20))
+	z.Write(make([]byte, 16<<20))
 	z.Close()
 	bomb := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
