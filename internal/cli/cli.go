@@ -48,6 +48,8 @@ type app struct {
 	Inbox       inboxCommand       `cmd:"" help:"List, show and replay what providers called back about."`
 	Batch       batchCommand       `cmd:"" help:"Move signups in files, for providers that take files."`
 	Queue       queueCommand       `cmd:"" help:"List, count and look after the connections that wait for somebody."`
+	Hooks       hooksCommand       `cmd:"" help:"Look after subscriptions: who is told of what."`
+	Deliveries  deliveriesCommand  `cmd:"" help:"See what was delivered to a subscription, and send it again."`
 	Drift       driftCommand       `cmd:"" help:"List enabled connections that their provider sees otherwise."`
 	Audit       auditCommand       `cmd:"" help:"Show who did what to an account, and who was denied."`
 	Erase       eraseCommand       `cmd:"" help:"Erase the person behind a signup."`

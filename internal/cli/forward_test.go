@@ -76,7 +76,7 @@ func TestWhereToForwardToIsAnAddress(t *testing.T) {
 func TestAnEntryIsShownOnOneLine(t *testing.T) {
 	for item, want := range map[string]string{
 		anItem: "2026-05-12T09:30:00Z  T11223352  vipps           declined  application_declined",
-		`{"id":"e","event":"account_add","account_id":"T11223352","created_at":"2026-05-12T09:30:00Z","account":{}}`:                               "2026-05-12T09:30:00Z  T11223352  account_add",
+		`{"id":"e","event":"account_add","account_id":"T11223352","created_at":"2026-05-12T09:30:00Z","account":{}}`:                                 "2026-05-12T09:30:00Z  T11223352  account_add",
 		strings.Replace(strings.Replace(anItem, `,"connection_event":{"event":"application_declined"}`, "", 1), "connection_update", "stall\x1b", 1): "2026-05-12T09:30:00Z  T11223352  vipps           declined  account_stall ",
 	} {
 		entry, err := readEntry([]byte(strings.ReplaceAll(item, "\x1b", `\u001b`)))
