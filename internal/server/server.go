@@ -165,6 +165,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.deliverer.Run(background) })
 	group.Go(func() error { return s.denials.Run(background) })
 	group.Go(func() error { return s.judgeInbox(background) })
+	group.Go(func() error { return s.tellStalls(background) })
 	if s.clocks != nil {
 		group.Go(func() error { return s.clocks.Run(background) })
 	}

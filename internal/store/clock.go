@@ -56,20 +56,30 @@ func (s *Store) LockClock(ctx context.Context, id account.ID, now time.Time, lea
 // MoveClock moves a locked clock ahead, and holds it until another time; it
 // never goes back, and may stay. It is
 // refused with Conflict when the fence is an old one. With the move go the
-// records of it.
+// records of it, and what is told of connections that stall by it.
 func (s *Store) MoveClock(
 	ctx context.Context, id account.ID, fence int64, ahead time.Duration, until time.Time, records ...AuditRecord,
 ) error {
-	return s.holdClock(ctx, clockMoved, records, string(id), fence, ahead.Microseconds(), micros(until))
+	return s.holdClock(ctx, clockMoved, func(ctx context.Context, t *tx) error {
+		var acc *account.Account
+		if err := t.loadMany(ctx, accountsOfBatch, [][]any{{string(id)}}, intoAccount(&acc)); err != nil {
+			return err
+		}
+		if err := t.tellStallsOf(ctx, *acc, s.now()); err != nil {
+			return err
+		}
+		return t.audit(ctx, records...)
+	}, string(id), fence, ahead.Microseconds(), micros(until))
 }
 
 // UnlockClock lets go of a locked clock. It is refused with Conflict when the
 // fence is an old one.
 func (s *Store) UnlockClock(ctx context.Context, id account.ID, fence int64) error {
-	return s.holdClock(ctx, clockUnlocked, nil, string(id), fence)
+	return s.holdClock(ctx, clockUnlocked, func(context.Context, *tx) error { return nil }, string(id), fence)
 }
 
-func (s *Store) holdClock(ctx context.Context, st *statement, records []AuditRecord, args ...any) error {
+// holdClock runs a statement of whoever holds a clock, and then what goes with it.
+func (s *Store) holdClock(ctx context.Context, st *statement, then func(context.Context, *tx) error, args ...any) error {
 	return s.transact(ctx, func(ctx context.Context, t *tx) error {
 		held, err := t.change(ctx, st, args...)
 		if err != nil {
@@ -78,6 +88,6 @@ func (s *Store) holdClock(ctx context.Context, st *statement, records []AuditRec
 		if held == 0 {
 			return conflicting("somebody else has the account's clock by now")
 		}
-		return t.audit(ctx, records...)
+		return then(ctx, t)
 	})
 }

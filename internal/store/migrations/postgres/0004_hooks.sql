@@ -154,5 +154,9 @@ CREATE TABLE attempt (
 -- The due time of which it was told that it passed.
 ALTER TABLE connection ADD COLUMN stalled_due bigint;
 
+-- Those of which it is to be told once the time comes.
+CREATE INDEX connection_stall ON connection (due_at)
+  WHERE due_at IS NOT NULL AND (stalled_due IS NULL OR stalled_due <> due_at);
+
 -- Test accounts whose clocks are ahead: few of many.
 CREATE INDEX account_ahead ON account (id) WHERE ahead <> 0;
