@@ -141,9 +141,10 @@ func rowsOf[T any](all []T, values func(T) []any) [][]any {
 func (r reference) values() []any { return []any{string(r.account), r.provider, r.id} }
 
 // write destroys what tells of the person: what was sealed and its key, what
-// the provider said, and the answers that anybody was given about the account.
+// the provider said, what was told of the signup and is not read yet, and the
+// answers that anybody was given about the account.
 func (e erasure) write(ctx context.Context, t *tx) error {
-	for _, st := range []*statement{fieldsErased, callsErased, submissionsErased} {
+	for _, st := range []*statement{fieldsErased, callsErased, submissionsErased, arrivalsErased, entriesErased, echoesErased} {
 		if _, err := t.change(ctx, st, e.values()...); err != nil {
 			return err
 		}

@@ -28,6 +28,14 @@ var (
 		writes(`DELETE FROM callback_reference WHERE account = $1`),
 		writes(`UPDATE callback SET body = NULL, data_key = NULL, digest = NULL, reason = '', header = '{}', remote = '', sender = ''
 			WHERE account = $1`),
+		writes(`UPDATE feed_arrival SET body = NULL WHERE account = $1`), // before the feed, into which entries move meanwhile
+		writes(`UPDATE feed SET body = NULL WHERE account = $1`),
+		writes(`UPDATE attempt SET answer = NULL
+			WHERE answer IS NOT NULL AND position IN (SELECT position FROM feed WHERE account = $1)`),
+		writes(`DELETE FROM attempt WHERE account = $1`),
+		writes(`DELETE FROM delivery WHERE account = $1`),
+		writes(`DELETE FROM subscription_secret WHERE account = $1`),
+		writes(`UPDATE subscription SET target = '', settings = '{}' WHERE account = $1`),
 		writes(`DELETE FROM sealed_field WHERE account = $1`),
 		writes(`DELETE FROM data_key WHERE account = $1`),
 		writes(`UPDATE task SET last_error = '' WHERE account = $1`),

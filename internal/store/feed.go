@@ -3,12 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"time"
-
-	"github.com/google/uuid"
 
 	"mooring/internal/account"
-	"mooring/internal/cdd"
 	"mooring/internal/hook"
 )
 
@@ -75,40 +71,6 @@ func (t *tx) tell(ctx context.Context, entries []hook.Entry) error {
 	t.told = t.told || len(rows) > 0
 	return t.changeMany(ctx, told, rows)
 }
-
-// tellAccount writes that an account was added or changed, as it is after it.
-func (t *tx) tellAccount(ctx context.Context, kind string, w account.Whole, now time.Time) error {
-	e, err := hook.OfAccount(newEntryID(), kind, w, now)
-	if err != nil {
-		return err
-	}
-	return t.tell(ctx, []hook.Entry{e})
-}
-
-// tellChanged writes that an account stands otherwise now, with its profile as
-// the transaction leaves it.
-func (t *tx) tellChanged(ctx context.Context, acc account.Account, now time.Time) error {
-	profile, err := t.profileOf(ctx, acc.ID)
-	if err != nil {
-		return err
-	}
-	return t.tellAccount(ctx, hook.AccountUpdate, account.Whole{Account: acc, Profile: profile}, now)
-}
-
-// tellCase writes how a case of an account stands.
-func (t *tx) tellCase(ctx context.Context, acc account.Account, c cdd.Case, now time.Time) error {
-	profile, err := t.profileOf(ctx, acc.ID)
-	if err != nil {
-		return err
-	}
-	e, err := hook.OfCase(newEntryID(), account.Whole{Account: acc, Profile: profile}, c, now)
-	if err != nil {
-		return err
-	}
-	return t.tell(ctx, []hook.Entry{e})
-}
-
-func newEntryID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // FeedOfAll lists entries of all accounts of both worlds, likewise.
 func (s *Store) FeedOfAll(ctx context.Context, after int64, limit int) ([]hook.Entry, error) {

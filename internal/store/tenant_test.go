@@ -27,6 +27,7 @@ var untenanted = []exception{
 	{"s.token = $1", "whoever holds the link of a signup may follow it: its secret part is what is asked"},
 	{"FROM tally GROUP BY", "counts are folded for all owners, and no caller asks"},
 	{"UPDATE task AS t SET lease", "what is due is claimed for all accounts, and no caller asks"},
+	{"stalled_due <> due_at) AND due_at < $1", "what waits for too long is told of for all accounts, and no caller asks"},
 	{"FROM feed WHERE position > $1", "deliveries read the feed of all, and look at each entry's account"},
 	{"FROM subscription WHERE shard = $1", "who serves a shard tells all who are in it, and no caller asks"},
 	{"FROM subscription WHERE touched_at", "who serves shards learns of what was changed in any, and no caller asks"},

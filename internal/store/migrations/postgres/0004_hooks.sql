@@ -151,6 +151,9 @@ CREATE TABLE attempt (
   PRIMARY KEY (account, subscription, id)
 );
 
+-- Where answers are that may say again what was erased since.
+CREATE INDEX attempt_answered ON attempt (position) WHERE answer IS NOT NULL;
+
 -- The due time of which it was told that it passed.
 ALTER TABLE connection ADD COLUMN stalled_due bigint;
 

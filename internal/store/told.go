@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"mooring/internal/account"
+	"mooring/internal/cdd"
+	"mooring/internal/connection"
+	"mooring/internal/hook"
+)
+
+// aboutSignup is the numbers of the events about a signup, or about all of its
+// connection; the one that says that it was erased says nothing else.
+const aboutSignup = `(SELECT e.seq FROM signup AS s JOIN event AS e ON e.account = s.account AND e.provider = s.provider
+		AND (e.signup = s.seq OR e.signup = 0) AND e.name <> '` + connection.SignupErased + `'
+	WHERE s.account = $1 AND s.provider = $2 AND s.id = $3)`
+
+var (
+	// In this order: entries move from the one to the other.
+	arrivalsErased = writes(`UPDATE feed_arrival SET body = NULL WHERE account = $1 AND provider = $2 AND seq IN ` + aboutSignup)
+
+	entriesErased = writes(`UPDATE feed SET body = NULL WHERE account = $1 AND provider = $2 AND seq IN ` + aboutSignup)
+
+	// What receivers said may say it again.
+	echoesErased = writes(`UPDATE attempt SET answer = NULL WHERE answer IS NOT NULL AND position IN (
+		SELECT position FROM feed WHERE account = $1 AND provider = $2 AND seq IN ` + aboutSignup + `)`)
+)
+
+// tellAccount writes that an account was added or changed, as it is after it.
+func (t *tx) tellAccount(ctx context.Context, kind string, w account.Whole, now time.Time) error {
+	e, err := hook.OfAccount(newEntryID(), kind, w, now)
+	if err != nil {
+		return err
+	}
+	return t.tell(ctx, []hook.Entry{e})
+}
+
+// tellChanged writes that an account stands otherwise now, with its profile as
+// the transaction leaves it.
+func (t *tx) tellChanged(ctx context.Context, acc account.Account, now time.Time) error {
+	profile, err := t.profileOf(ctx, acc.ID)
+	if err != nil {
+		return err
+	}
+	return t.tellAccount(ctx, hook.AccountUpdate, account.Whole{Account: acc, Profile: profile}, now)
+}
+
+// tellCase writes how a case of an account stands.
+func (t *tx) tellCase(ctx context.Context, acc account.Account, c cdd.Case, now time.Time) error {
+	profile, err := t.profileOf(ctx, acc.ID)
+	if err != nil {
+		return err
+	}
+	e, err := hook.OfCase(newEntryID(), account.Whole{Account: acc, Profile: profile}, c, now)
+	if err != nil {
+		return err
+	}
+	return t.tell(ctx, []hook.Entry{e})
+}
+
+func newEntryID() string { return uuid.Must(uuid.NewV7()).String() }
