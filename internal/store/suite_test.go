@@ -123,6 +123,7 @@ func suite(t *testing.T, d door) {
 		"counters are folded by two nodes at once":                 testFoldStorm,
 		"every wrapped key is wrapped again":                       testRewrap,
 		"what becomes of accounts is told":                         testAccountsTold,
+		"an erasure takes what was told":                           testToldErased,
 		"what becomes of cases is told":                            testCasesTold,
 		"a stall is told once for each due time":                   testStalls,
 		"many who look for stalls tell of each once":               testStallStorm,

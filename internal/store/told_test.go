@@ -23,14 +23,13 @@ import (
 func toldOf(t *testing.T, s *Store, id account.ID) []hook.Entry {
 	t.Helper()
 	var all []hook.Entry
-	for _, table := range []string{"feed", "feed_arrival"} {
-		rows, err := s.write.db.Query(`SELECT 0, ` + entryColumns + ` FROM ` + table + ` WHERE account = '` + string(id) + `' ORDER BY id`)
-		must(t, each(rows, err, func(r row) error {
-			e, err := scanEntry(r)
-			all = append(all, e)
-			return err
-		}))
-	}
+	rows, err := s.write.db.Query(`SELECT 0, ` + entryColumns + ` FROM (SELECT ` + entryColumns + ` FROM feed
+		UNION ALL SELECT ` + entryColumns + ` FROM feed_arrival) AS u WHERE account = '` + string(id) + `'`)
+	must(t, each(rows, err, func(r row) error {
+		e, err := scanEntry(r)
+		all = append(all, e)
+		return err
+	}))
 	slices.SortStableFunc(all, func(a, b hook.Entry) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }
@@ -101,6 +100,85 @@ func testAccountsTold(t *testing.T, d door) {
 	})
 	must(t, err)
 	wantTold(t, s, newcomer, "account_add to "+string(newcomer))
+}
+
+// testToldErased sees what is left of what was told of somebody who is erased:
+// that something happened, and when.
+func testToldErased(t *testing.T, d door) {
+	s := signed(t, d)
+	ctx := context.Background()
+	said := "said of a person"
+	mustChange(t, s, signing(merchant))
+	for _, signup := range []int64{2, 1} {
+		in := enabled("agreed")
+		in.Signup, in.Description = signup, &said
+		mustChange(t, s, posting(in))
+	}
+	mustChange(t, s, signing(second))
+	attempted(t, s, fed(t, s, 5))
+	gone := whole(t, s).Signups[1].ID
+	c := hearing(2, nil)
+	c.Decide = func(f Found) (Decision, error) {
+		_, err := connection.Append(f.Connection, vipps, connection.NewEvent{Status: connection.Enabled, Name: connection.SignupErased, Signup: 2}, act(merchant))
+		return Decision{Connection: f.Connection, Erased: gone}, err
+	}
+	mustChange(t, s, c)
+	fed(t, s, 6)
+	wantSilent(t, s, func(e hook.Entry) bool { return e.Account == merchantID && e.Seq != 4 && e.Seq < 5 })
+	must(t, deleteAccount(s, partner, partnerID, merchantID))
+	fed(t, s, 8)
+	if n, err := s.EraseAccounts(ctx, s.now().Add(20*365*24*time.Hour), 10); n != 1 || err != nil {
+		t.Fatalf("erased %d, %v", n, err)
+	}
+	wantSilent(t, s, func(e hook.Entry) bool { return e.Account == merchantID })
+	for query, want := range map[string]int{
+		"SELECT count(*) FROM attempt WHERE account = 'T11223351'":                            0,
+		"SELECT count(*) FROM attempt WHERE account = 'T11200000'":                            5,
+		"SELECT count(*) FROM delivery":                                                       0,
+		"SELECT count(*) FROM subscription_secret":                                            0,
+		"SELECT count(*) FROM subscription WHERE target <> '' AND account = 'T11223351'":      0,
+		"SELECT count(*) FROM subscription WHERE target <> '' AND account = 'T11200000'":      1,
+		"SELECT count(*) FROM feed WHERE account = 'T11223351' AND at > 0 AND type LIKE 'a%'": 7,
+	} {
+		if n := count(t, s, query); n != want {
+			t.Errorf("%s: %d, want %d", query, n, want)
+		}
+	}
+}
+
+// attempted makes subscriptions of the merchant and of its owner, which were
+// told of entries and said them again.
+func attempted(t *testing.T, s *Store, entries []hook.Entry) {
+	t.Helper()
+	run := func(text string) {
+		t.Helper()
+		_, err := s.write.db.Exec(text)
+		must(t, err)
+	}
+	for _, id := range []account.ID{merchantID, partnerID} {
+		sub := newID()
+		run(fmt.Sprintf(`INSERT INTO subscription (account, id, kind, shard, target, target_by, events, settings, active, created_at, created_by, touched_at)
+			VALUES ('%s', '%s', 'hook', 0, 'https://x.example', 'x', '[]', '{}', %s, 1, 'x', 1)`, id, sub, map[string]string{"sqlite": "1", "postgres": "true"}[s.Engine()]))
+		for _, e := range entries {
+			run(fmt.Sprintf(`INSERT INTO attempt (account, subscription, id, delivery, position, entry, type, target, number, at, took, status, error, answer)
+				VALUES ('%s', '%s', '%s', '%s', %d, '%s', 'x', 'x', 1, 1, 1, 200, '', 'said again')`, id, sub, newID(), newID(), e.Position, e.ID))
+		}
+	}
+}
+
+// wantSilent holds that just what is told of some entries has lost its words,
+// and what receivers answered to it.
+func wantSilent(t *testing.T, s *Store, silent func(hook.Entry) bool) {
+	t.Helper()
+	for _, e := range fed(t, s, 5) {
+		if (e.Body == nil) != silent(e) {
+			t.Errorf("of %s it is told of %s number %d: %q", e.Account, e.Type, e.Seq, e.Body)
+		}
+		left := count(t, s, fmt.Sprintf("SELECT count(answer) FROM attempt WHERE account = 'T11200000' AND position = %d", e.Position))
+		if e.Position <= 5 && (left == 0) != silent(e) {
+			t.Errorf("of entry %d %d answers are left", e.Position, left)
+		}
+	}
 }
 
 func testCasesTold(t *testing.T, d door) {
