@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 
-	"mooring/internal/account"
 	"mooring/internal/hook"
 )
 
