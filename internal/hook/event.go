@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"mooring/internal/account"
 	"mooring/internal/wire"
 )
@@ -36,8 +34,8 @@ var Shapes = map[string]string{
 	CaseUpdate:        accountShape + `,payout_destination_case(*),payment_case(*)`,
 	ConnectionUpdate:  connectionShape + `,` + eventShape,
 	ConnectionStalled: connectionShape,
-	EndpointFailing:   `subscription(id,kind,failing_since,percent)`,
-	EndpointDisabled:  `subscription(id,kind,failing_since,reason)`,
+	EndpointFailing:   `subscription(id,kind,failing_since),percent`,
+	EndpointDisabled:  `subscription(id,kind,failing_since),reason`,
 }
 
 var (
@@ -104,11 +102,11 @@ func OfEndpoint(owner account.ID, s Subscription, h Health, c Change, id string,
 	b = append(append(b, `","failing_since":"`...), h.FailingSince.UTC().Format(wire.TimeFormat)...)
 	if c.Disabled != "" {
 		e.Type = EndpointDisabled
-		b = append(b, `","reason":`...)
-		b, _ = jsontext.AppendQuote(b, c.Disabled)
+		b = append(b, `"},"reason":"`...)
+		b = append(append(b, c.Disabled...), '"')
 	} else {
-		b = strconv.AppendInt(append(b, `","percent":`...), int64(c.Warn), 10)
+		b = strconv.AppendInt(append(b, `"},"percent":`...), int64(c.Warn), 10)
 	}
-	e.Body = append(b, `}}`...)
+	e.Body = append(b, '}')
 	return e
 }

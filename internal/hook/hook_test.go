@@ -3,8 +3,8 @@ package hook_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,11 +57,30 @@ func TestAPingIsTheSubscription(t *testing.T) {
 	}
 }
 
-func TestOfAnErasedAccountNothingIsTold(t *testing.T) {
+func TestOfAnErasedAccountOnlyThatThereWasSomethingIsTold(t *testing.T) {
 	e := entry(hook.AccountUpdate, "")
 	e.Body = nil
-	if _, err := hook.Message(subscription(), e); !errors.Is(err, hook.ErrNothingLeft) {
-		t.Errorf("%v", err)
+	s := subscription()
+	s.Settings.Fields = "account"
+	body, err := hook.Message(s, e)
+	want := `{"account_id":"T11200001","event":"account_update","event_delivery":"` + hook.DeliveryID(s.ID, e.ID) + `"}`
+	if err != nil || string(body) != want {
+		t.Errorf("%s, %v", body, err)
+	}
+}
+
+func TestAMerchantIsNotToldWhatIsBetweenItsOwnerAndThePlatform(t *testing.T) {
+	e := entry(hook.AccountUpdate, `{"account":{"account_id":"T11200001","reseller_id":"R-17","services":{"checkout":{}}}}`)
+	s := subscription()
+	s.Settings.Fields = "account(account_id,reseller_id,services)"
+	owners, err := hook.Message(s, e)
+	if err != nil || !strings.Contains(string(owners), "R-17") {
+		t.Errorf("its owner is told %s, %v", owners, err)
+	}
+	s.Account = e.Account
+	own, err := hook.Message(s, e)
+	if err != nil || strings.Contains(string(own), "R-17") || strings.Contains(string(own), "services") {
+		t.Errorf("it is told %s, %v", own, err)
 	}
 }
 
@@ -112,6 +131,17 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 		if s.Wants(e) != c.want {
 			t.Errorf("%s %s: %v", c.subscriber, c.events, !c.want)
 		}
+	}
+}
+
+func TestAnAccountIsNotToldThatItWasMade(t *testing.T) {
+	s := subscription()
+	s.Account, s.Events = "T11200001", hook.Types
+	if s.Wants(entry(hook.AccountAdd, "{}")) {
+		t.Error("it is")
+	}
+	if s.Account = "T11200000"; !s.Wants(entry(hook.AccountAdd, "{}")) {
+		t.Error("its partner is not")
 	}
 }
 
@@ -188,11 +218,11 @@ func TestTheOwnerOfAnEndpointIsToldHowItDoes(t *testing.T) {
 		change     hook.Change
 		kind, body string
 	}{
-		{hook.Change{Warn: 70}, hook.EndpointFailing, `"percent":70}}`},
-		{hook.Change{Disabled: hook.WhyGone}, hook.EndpointDisabled, `"reason":"gone"}}`},
+		{hook.Change{Warn: 70}, hook.EndpointFailing, `},"percent":70}`},
+		{hook.Change{Disabled: hook.WhyGone}, hook.EndpointDisabled, `},"reason":"gone"}`},
 	} {
 		e := hook.OfEndpoint("T11200000", subscription(), h, c.change, "01990f29-0c11-7b3a-9d20-000000000008", noon)
-		want := `{"subscription":{"id":"01990f29-0c11-7b3a-9d20-6f1f0f6f7b01","kind":"hook","failing_since":"2026-09-01T12:00:00Z",` + c.body
+		want := `{"subscription":{"id":"01990f29-0c11-7b3a-9d20-6f1f0f6f7b01","kind":"hook","failing_since":"2026-09-01T12:00:00Z"` + c.body
 		if e.Type != c.kind || string(e.Body) != want || !e.At.Equal(noon) || e.Owner != "T11200000" || e.Account != "T11200000" {
 			t.Errorf("%+v\n%s", e, e.Body)
 		}

@@ -1,24 +1,18 @@
 package hook
 
-import (
-	"errors"
-)
-
-// ErrNothingLeft says that an entry has no body any more: the account that it
-// was about is erased.
-var ErrNothingLeft = errors.New("nothing is left to be told of it")
-
 // envelope is about how long the members are that every body starts with.
 const envelope = 160
 
 // Message is the body that a subscription gets for an entry: the same bytes
-// each time. A ping is its body as it is: the subscription.
-func Message(s Subscription, e Entry) (body []byte, err error) {
-	if len(e.Body) < len(`{}`) {
-		return nil, ErrNothingLeft
-	}
+// each time, as long as the account is not erased; then it says only that there
+// was something. A ping is its body as it is: the subscription.
+func Message(s Subscription, e Entry) ([]byte, error) {
 	if e.Type == Ping {
 		return e.Body, nil
+	}
+	e, err := e.SeenBy(s.Account)
+	if err != nil {
+		return nil, err
 	}
 	members, err := s.Settings.masked(e.Body)
 	if err != nil {
@@ -32,14 +26,17 @@ func Message(s Subscription, e Entry) (body []byte, err error) {
 	b = append(b, `","event_delivery":"`...)
 	b = append(b, DeliveryID(s.ID, e.ID)...)
 	b = append(b, '"')
-	if len(members) > len(`{}`) {
-		b = append(b, ',')
+	if len(members) <= len(`{}`) {
+		return append(b, '}'), nil
 	}
-	return append(b, members[1:]...), nil
+	return append(append(b, ','), members[1:]...), nil
 }
 
 // masked is what the masks leave of the members that an entry brings.
 func (s Settings) masked(members []byte) ([]byte, error) {
+	if len(members) == 0 {
+		return nil, nil
+	}
 	if s.Fields != "" {
 		m, err := readMask(s.Fields)
 		if err != nil {

@@ -52,7 +52,9 @@ func (p Pace) After(r Result, now time.Time) Pace {
 	case r.Slow():
 		p.pause = min(max(firstPause, 2*p.pause), longPause)
 		window, p.taken = 1, 0
-		p.until = now.Add(max(p.pause, min(r.RetryAfter, maxRetryAfter)))
+		if until := now.Add(max(p.pause, min(r.RetryAfter, maxRetryAfter))); until.After(p.until) {
+			p.until = until
+		}
 	default:
 		window, p.taken = max(1, window/2), 0
 	}

@@ -38,7 +38,7 @@ type Secrets struct {
 	Authorization secret.Plain   // of SecretAuthorization
 	Standard      []secret.Plain // newest first: "whsec_..."
 	Asymmetric    []secret.Plain // newest first, private: "whsk_..."
-	URL           secret.Plain   // of the incoming webhook of a chat, where Target does not name it
+	URL           secret.Plain   // where to, for people whose address is itself a secret
 }
 
 // NewStandard draws a shared secret of 256 bits.
@@ -67,23 +67,27 @@ func PublicOf(private secret.Plain) string {
 
 // Headers are those of one attempt at a time, with a body that Message made.
 func Headers(s Subscription, k Secrets, e Entry, body []byte, at time.Time) http.Header {
-	stamp := strconv.FormatInt(at.Unix(), 10)
-	h := http.Header{
-		"Content-Type":      {contentType(s)},
-		"User-Agent":        {agentOf(s)},
-		"Event":             {e.Type},
-		"Event-Delivery":    {DeliveryID(s.ID, e.ID)},
-		"Webhook-Id":        {e.ID},
-		"Webhook-Timestamp": {stamp},
+	const most = 9
+	h, values := make(http.Header, most), make([]string, 0, most)
+	set := func(name, value string) {
+		values = append(values, value) // one array for all of them
+		h[name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	if signature := standardSignatures(k, e.ID, stamp, body); signature != "" {
-		h["Webhook-Signature"] = []string{signature}
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	set("Content-Type", contentType(s))
+	set("User-Agent", agentOf(s))
+	set("Event", e.Type)
+	set("Event-Delivery", DeliveryID(s.ID, e.ID))
+	set("Webhook-Id", e.ID)
+	set("Webhook-Timestamp", stamp)
+	if signatures := standardSignatures(k, e.ID, stamp, body); signatures != "" {
+		set("Webhook-Signature", signatures)
 	}
 	if key := k.Contract.Reveal(); key != "" {
-		h["Event-Signature"] = []string{contractSignature(key, body)}
+		set("Event-Signature", contractSignature(key, body))
 	}
 	if value := k.Authorization.Reveal(); value != "" {
-		h["Authorization"] = []string{value}
+		set("Authorization", value)
 	}
 	return h
 }
@@ -95,11 +99,11 @@ func contentType(s Subscription) string {
 	return s.Settings.ContentType
 }
 
-// agentOf is documented as a name and hex digits; ours tell which subscription
-// it is.
+// agentOf is documented as a name and hex digits; ours are the last ones of the
+// subscription's id.
 func agentOf(s Subscription) string {
-	sum := sha256.Sum256([]byte(s.ID))
-	return "Mooring-Hook/" + hex.EncodeToString(sum[:4])
+	const digits = 12
+	return "Mooring-Hook/" + s.ID[max(0, len(s.ID)-digits):]
 }
 
 func contractSignature(key string, body []byte) string {
@@ -115,21 +119,27 @@ func standardSignatures(k Secrets, id, stamp string, body []byte) string {
 	signed = append(append(signed, id...), '.')
 	signed = append(append(signed, stamp...), '.')
 	signed = append(signed, body...)
-	var all []string
+	var all []byte
+	add := func(version string, signature []byte) {
+		if len(all) > 0 {
+			all = append(all, ' ')
+		}
+		all = base64.StdEncoding.AppendEncode(append(all, version...), signature)
+	}
 	for _, shared := range k.Standard {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(shared.Reveal(), standardPrefix))
 		if err == nil && len(key) > 0 {
 			mac := hmac.New(sha256.New, key)
 			mac.Write(signed)
-			all = append(all, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+			add("v1,", mac.Sum(nil))
 		}
 	}
 	for _, private := range k.Asymmetric {
 		if key := privateKey(private); key != nil {
-			all = append(all, "v1a,"+base64.StdEncoding.EncodeToString(ed25519.Sign(key, signed)))
+			add("v1a,", ed25519.Sign(key, signed))
 		}
 	}
-	return strings.Join(all, " ")
+	return string(all)
 }
 
 func privateKey(private secret.Plain) ed25519.PrivateKey {

@@ -23,7 +23,7 @@ func TestTheHeadersOfAnAttempt(t *testing.T) {
 	got := hook.Headers(subscription(), k, e, []byte("The quick brown fox jumps over the lazy dog"), noon)
 	want := http.Header{
 		"Content-Type":      {"application/json"},
-		"User-Agent":        {"Mooring-Hook/69530cfd"},
+		"User-Agent":        {"Mooring-Hook/6f1f0f6f7b01"},
 		"Event":             {"account_update"},
 		"Event-Delivery":    {"611ea289-de8d-815e-8462-1b943bd9f66e"},
 		"Event-Signature":   {"de7c9b85b8b78aa6bc8a7a36f70a90701c9db4d9"}, // known to everybody

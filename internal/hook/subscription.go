@@ -50,7 +50,8 @@ func (s Subscription) Told() bool {
 
 // Wants says whether an entry is for the subscription: a type that it named, or
 // a cause that its rule names, about an account that the subscriber is, or
-// owned when it happened. A platform hears of its world.
+// owned when it happened. A platform hears of its world, and nobody that it was
+// made itself.
 func (s Subscription) Wants(e Entry) bool {
 	switch {
 	case !s.hears(e):
@@ -58,7 +59,7 @@ func (s Subscription) Wants(e Entry) bool {
 	case s.Settings.Notice != nil:
 		return s.Settings.Notice.wants(s.Kind, e)
 	}
-	return slices.Contains(s.Events, e.Type)
+	return slices.Contains(s.Events, e.Type) && (e.Type != AccountAdd || e.Account != s.Account)
 }
 
 func (s Subscription) hears(e Entry) bool {
