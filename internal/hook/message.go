@@ -10,7 +10,7 @@ func Message(s Subscription, e Entry) ([]byte, error) {
 	if e.Type == Ping {
 		return e.Body, nil
 	}
-	e, err := e.SeenBy(s.Account)
+	e, err := s.as(e)
 	if err != nil {
 		return nil, err
 	}

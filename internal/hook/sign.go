@@ -76,6 +76,9 @@ func Headers(s Subscription, k Secrets, e Entry, body []byte, at time.Time) http
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	set("Content-Type", contentType(s))
 	set("User-Agent", agentOf(s))
+	if s.asUpdate(e) {
+		e.Type = AccountUpdate
+	}
 	set("Event", e.Type)
 	set("Event-Delivery", DeliveryID(s.ID, e.ID))
 	set("Webhook-Id", e.ID)

@@ -59,7 +59,7 @@ func (s Subscription) Wants(e Entry) bool {
 	case s.Settings.Notice != nil:
 		return s.Settings.Notice.wants(s.Kind, e)
 	}
-	return slices.Contains(s.Events, e.Type) && (e.Type != AccountAdd || e.Account != s.Account)
+	return slices.Contains(s.Events, e.Type) && (e.Type != AccountAdd || e.Account != s.Account) || s.asUpdate(e)
 }
 
 func (s Subscription) hears(e Entry) bool {
