@@ -59,7 +59,7 @@ var answerCodes = []answerCode{
 	{"URI_TOO_LONG", "The address is longer than 8 KiB.", refusal{path: eventPath + "?" + strings.Repeat("q", 8<<10)}},
 	{"UNSUPPORTED_MEDIA_TYPE", "The `Content-Type` is missing or not one that the operation takes, or the body is compressed.", refusal{path: eventPath, mediaType: "text/plain", body: `{}`}},
 	{fault.CodeKeyReused, "The `Idempotency-Key` was used with another request.", raised(fault.Conflict, fault.CodeKeyReused)},
-	{fault.CodeTooMany, "Too many failed attempts. Try again after the seconds in `Retry-After`.", raised(fault.TooMany, fault.CodeTooMany)},
+	{fault.CodeTooMany, "Too many failed attempts, or too many calls that wait. Try again after the seconds in `Retry-After`.", raised(fault.TooMany, fault.CodeTooMany)},
 	{"REQUEST_HEADER_FIELDS_TOO_LARGE", "There are more than 100 header fields.", refusal{path: eventPath, fields: 101}},
 	{fault.CodeInternal, "Something failed on our side. The message holds the request id.", raised(fault.Internal, fault.CodeInternal)},
 	{fault.CodeUnavailable, "The service can't answer now. Try again after the seconds in `Retry-After`, with the same `Idempotency-Key`.", raised(fault.Unavailable, fault.CodeUnavailable)},

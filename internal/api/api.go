@@ -42,6 +42,7 @@ type Deps struct {
 	Due       func(account.Account, *provider.Provider, connection.Signup) []store.Task // what a new signup makes due
 	Deliver   *deliver.Deliverer
 	Denials   *Denials
+	Feeds     *Feeds
 	Serves    func(account.ID) bool          // whether this process serves an account's world
 	Retention time.Duration                  // how long what stands for a deleted account is kept
 	Now       func() time.Time               // UTC, microseconds
@@ -95,6 +96,7 @@ func Operations(d Deps) map[string]gate.Function {
 		"operator_recipient_delete":                gate.Handle(o.endRecipient),
 		"operator_import_post":                     o.importAccounts,
 		"operator_signup_erase_post":               gate.Handle(o.eraseSignup),
+		"account_feed_get":                         gate.Handle(o.readFeed),
 		"account_audit_get":                        gate.Handle(o.listAudit),
 		"aid_management_settings_cdd_cases_get":    gate.Handle(o.listCases),
 		"aid_management_settings_cdd_cases_post":   gate.Handle(o.openCase),

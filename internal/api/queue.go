@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -170,9 +169,7 @@ func wantsCSV(call *gate.Call) bool {
 	if format, given := call.Query("format"); given {
 		return format == "csv"
 	}
-	first, _, _ := strings.Cut(call.RequestHeader("Accept"), ",")
-	mediaType, _, _ := strings.Cut(first, ";")
-	return strings.EqualFold(strings.TrimSpace(mediaType), "text/csv")
+	return firstAccepted(call) == "text/csv"
 }
 
 // queueCounts is the shape of QueueCounts.

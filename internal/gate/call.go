@@ -25,6 +25,10 @@ type Reply struct {
 	Type   string // media type of Body; "" means application/json
 	Header map[string]string
 	Body   []byte
+
+	// Stream, unless nil, sends the body in parts, in place of Body. The context
+	// ends when the client leaves. What it returns is for the log.
+	Stream func(ctx context.Context, s *Stream) error
 }
 
 // Call is one request that the contract allows.
@@ -46,6 +50,7 @@ type Call struct {
 	authorization []string
 	requestHeader http.Header
 	header        http.Header // of the answer
+	x             *exchange   // that it is part of
 }
 
 // Handle adapts a typed function. In is decoded from the validated, trimmed

@@ -28,13 +28,15 @@ type exchange struct {
 	raw     []byte // the body as it came
 	known   bool   // Caller is somebody whose token was verified
 	cause   error
-	stack   []byte // of a panic
+	stack   []byte        // of a panic
+	began   time.Duration // after which a stream began; 0 for other answers
 }
 
 // ServeHTTP answers one request.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{gate: g, w: w, r: r, started: time.Now()}
 	x.call.RequestID = requestID(r.Header["X-Request-Id"], g.NewID)
+	x.call.x = x
 	x.call.authorization = r.Header["Authorization"]
 	x.call.requestHeader = r.Header
 	x.trace, _ = telemetry.TraceParent(r.Header.Get("Traceparent"))

@@ -48,8 +48,18 @@ func (x *exchange) write(reply Reply) (status, bytes int) {
 	if reply.Type != "" {
 		h["Content-Type"] = []string{reply.Type}
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(reply.Body))}
+	if reply.Stream == nil {
+		h["Content-Length"] = []string{strconv.Itoa(len(reply.Body))}
+	}
+	took := time.Since(x.started)
+	if took > time.Second { // some of the client's time to read is over
+		_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(WriteLimit))
+	}
 	x.w.WriteHeader(status)
+	if reply.Stream != nil {
+		x.began = max(took, 1)
+		return status, x.stream(reply.Stream)
+	}
 	if x.r.Method == http.MethodHead {
 		return status, 0
 	}
@@ -73,7 +83,7 @@ func (x *exchange) record(status, bytes int) {
 	if x.plan != nil {
 		operation, path = x.plan.operation.ID, x.plan.operation.Path
 	}
-	x.gate.Metrics.Observe(operation, status, took)
+	x.gate.Metrics.Observe(operation, status, cmp.Or(x.began, took))
 
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {

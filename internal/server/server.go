@@ -43,6 +43,7 @@ type Server struct {
 	gateway   *gateway.HTTP
 	deliverer *deliver.Deliverer
 	denials   *api.Denials
+	feeds     *api.Feeds
 	clocks    *simulator.Driver // nil unless test accounts are served
 	metrics   *telemetry.Metrics
 	http      *http.Server
@@ -98,6 +99,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.clocks = s.simulated()
 	s.denials = api.NewDenials(s.store, s.serves, Now, cfg.Log)
+	s.feeds = api.NewFeeds(s.store, cfg.Log)
 	first, err := s.assemble(ctx)
 	if err != nil {
 		return nil, err
@@ -110,11 +112,12 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Handler:           s,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      gate.WriteLimit,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    gate.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
 	}
+	s.http.RegisterOnShutdown(s.feeds.Stop)
 	return s, nil
 }
 
@@ -164,6 +167,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.sweep(background) })
 	group.Go(func() error { return s.deliverer.Run(background) })
 	group.Go(func() error { return s.denials.Run(background) })
+	group.Go(func() error { return s.feeds.Run(background) })
 	group.Go(func() error { return s.judgeInbox(background) })
 	group.Go(func() error { return s.tellStalls(background) })
 	if s.clocks != nil {
