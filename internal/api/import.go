@@ -54,6 +54,7 @@ func (o operations) importAccounts(ctx context.Context, call *gate.Call) (gate.R
 	}
 	var request struct {
 		DryRun bool `json:"dry_run"`
+		Hooks  bool `json:"hooks"`
 	}
 	if err := json.Unmarshal(body, &request); err != nil {
 		return gate.Reply{}, err
@@ -73,7 +74,7 @@ func (o operations) importAccounts(ctx context.Context, call *gate.Call) (gate.R
 			return gate.Reply{}, err
 		}
 	}
-	results, err := o.intake().Take(ctx, importDeed(call), rows, request.DryRun, o.imported(call))
+	results, err := o.intake().Take(ctx, importDeed(call), rows, intake.Way{Dry: request.DryRun, Told: request.Hooks}, o.imported(call))
 	if err != nil {
 		return gate.Reply{}, err
 	}

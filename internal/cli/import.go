@@ -31,6 +31,7 @@ Examples:
 type importFlags struct {
 	remoteFlags
 	DryRun  bool   `help:"Say what would become of each account, and write nothing."`
+	Hooks   bool   `help:"Tell hooks and the feed of each account and connection that is made."`
 	Restart bool   `help:"Begin anew, instead of where an earlier run was interrupted."`
 	Errors  string `placeholder:"FILE" help:"File for what is refused, one line for each problem. Default: beside what is imported, with .errors.csv behind its name."`
 }
@@ -102,7 +103,7 @@ func (f importFlags) begin(ctx context.Context, stdio Stdio, name, mark string, 
 		return nil, err
 	}
 	i := &importer{
-		connect: connect, server: server, dry: f.DryRun,
+		connect: connect, server: server, dry: f.DryRun, hooks: f.Hooks,
 		state: importState{Server: server.base, File: mark, path: beside(name, ".import")},
 	}
 	server.header.Set("Content-Type", "application/json")

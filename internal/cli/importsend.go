@@ -24,6 +24,7 @@ type importer struct {
 	connect func(context.Context) (*remote, error)
 	server  *remote
 	dry     bool
+	hooks   bool
 	state   importState
 	errors  *importErrors
 	tell    *importProgress
@@ -112,7 +113,7 @@ func (i *importer) ask(ctx context.Context, rows [][]byte) ([]importVerdict, err
 	var told struct {
 		Rows []importVerdict `json:"rows"`
 	}
-	err := i.send(ctx, importBody(rows, i.dry), &told)
+	err := i.send(ctx, importBody(rows, i.dry, i.hooks), &told)
 	switch refused, ok := errors.AsType[*refusedError](err); {
 	case err == nil && len(told.Rows) != len(rows):
 		return nil, errors.New("the server does not answer like one that takes imports")
@@ -131,8 +132,8 @@ func (i *importer) ask(ctx context.Context, rows [][]byte) ([]importVerdict, err
 }
 
 // importBody is a call that takes rows, each as it stands in the file.
-func importBody(rows [][]byte, dry bool) []byte {
-	body := fmt.Appendf(nil, `{"dry_run":%t,"accounts":[`, dry)
+func importBody(rows [][]byte, dry, hooks bool) []byte {
+	body := fmt.Appendf(nil, `{"dry_run":%t,"hooks":%t,"accounts":[`, dry, hooks)
 	return append(append(body, bytes.Join(rows, []byte(","))...), "]}"...)
 }
 

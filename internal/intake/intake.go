@@ -37,15 +37,21 @@ const group = 50
 // their accounts at the same moment.
 const tries = 5
 
+// Way says how rows are taken in.
+type Way struct {
+	Dry  bool // nothing is written
+	Told bool // hooks and the feed are told of what is made, as if it happened now
+}
+
 // Take takes rows in, in groups, each in one transaction in the name of the
-// deed, with what remember says of each account. With dry nothing is written. An error is about the caller or the
+// deed, with what remember says of each account. An error is about the caller or the
 // service; what is wrong with a row is its result. Groups before the one that
 // failed are written, and unchanged when they come again.
 func (in *Intake) Take(
-	ctx context.Context, d store.Deed, rows []Row, dry bool, remember func(store.Import) store.AuditRecord,
+	ctx context.Context, d store.Deed, rows []Row, way Way, remember func(store.Import) store.AuditRecord,
 ) ([]Result, error) {
 	all := make([]Result, 0, len(rows))
-	t := taking{in, d, dry, remember, map[account.ID]account.Account{}}
+	t := taking{in, d, way, remember, map[account.ID]account.Account{}}
 	for part := range slices.Chunk(rows, group) {
 		results, err := t.group(ctx, part)
 		if err != nil {
@@ -60,7 +66,7 @@ func (in *Intake) Take(
 type taking struct {
 	*Intake
 	deed     store.Deed
-	dry      bool
+	way      Way
 	remember func(store.Import) store.AuditRecord
 	planned  map[account.ID]account.Account // what a dry run would have made
 }
@@ -71,15 +77,16 @@ func (t taking) group(ctx context.Context, rows []Row) ([]Result, error) {
 		switch {
 		case err != nil || len(imports) == 0:
 			return results, err
-		case t.dry:
+		case t.way.Dry:
 			for _, i := range imports {
 				t.planned[i.ID] = i.Account
 			}
 			return results, nil
 		}
 		d := t.deed
-		for _, i := range imports {
-			d.Audit = append(d.Audit, t.remember(i))
+		for i := range imports {
+			imports[i].Told = t.way.Told
+			d.Audit = append(d.Audit, t.remember(imports[i]))
 		}
 		err = t.Store.Import(ctx, d, imports)
 		switch {

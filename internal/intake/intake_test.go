@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,11 @@ func newWorld(t *testing.T, cfg store.Config) world {
 // take takes rows in, and says what became of them.
 func (w world) take(dry bool, rows ...string) []intake.Result {
 	w.t.Helper()
+	return w.takeSo(intake.Way{Dry: dry}, rows...)
+}
+
+func (w world) takeSo(way intake.Way, rows ...string) []intake.Result {
+	w.t.Helper()
 	var all []intake.Row
 	for _, text := range rows {
 		var row intake.Row
@@ -90,7 +96,7 @@ func (w world) take(dry bool, rows ...string) []intake.Result {
 		all = append(all, row)
 	}
 	d := store.Deed{Caller: auth.Caller{Account: "T00000000", Kind: account.KindPlatform, Client: client}, About: "T00000000"}
-	results, err := w.Take(context.Background(), d, all, dry, func(i store.Import) store.AuditRecord {
+	results, err := w.Take(context.Background(), d, all, way, func(i store.Import) store.AuditRecord {
 		return store.AuditRecord{ID: newID(), Account: i.ID, At: now(), By: client, Action: "account.import", Outcome: store.AuditDone}
 	})
 	if err != nil {
@@ -208,6 +214,47 @@ func TestWhatOnlyTheStoreKnowsRefusesOneRowOfMany(t *testing.T) {
 		}
 		if got := outcomes(w.take(false, `{"id": "T11400000", "owner": "T000"}`, `{"id": "T11300000", "owner": "T000"}`, `{"id": "T11400001", "owner": "T114"}`)); got != "created, refused /:CONFLICT, created" {
 			t.Error(got)
+		}
+	})
+}
+
+// waits is a merchant whose connection has waited for years.
+const waits = `{"id": "%s", "owner": "T112", "profile": {"company": {"business_name": "Kaffe AS"}}, "connections": [{"connection": "vipps", "status": "pending",
+	"signups": [{"callback_reference": "VP-1"}], "events": [{"status": "pending", "event": "reminder_sent", "created_at": "2023-01-03T00:00:00Z"}]}]}`
+
+func TestNobodyIsToldOfWhatIsTakenInUnlessItIsAskedFor(t *testing.T) {
+	onBothEngines(t, func(w world) {
+		silent, told := fmt.Sprintf(waits, "T11200001"), fmt.Sprintf(waits, "T11200002")
+		if got := outcomes(w.takeSo(intake.Way{}, silent)); got != "created" {
+			t.Fatal(got)
+		}
+		if n, err := w.Store.TellStalls(t.Context(), now(), 10); n != 0 || err != nil {
+			t.Errorf("%d connections stall that stalled elsewhere, %v", n, err)
+		}
+		for range 2 {
+			w.takeSo(intake.Way{Told: true}, told, silent)
+		}
+		if n, err := w.Store.TellStalls(t.Context(), now(), 10); n != 1 || err != nil {
+			t.Errorf("%d connections stall, %v; want the one that is told of", n, err)
+		}
+		var got []string
+		for len(got) < 3 {
+			moved := w.Store.FeedMoved()
+			all, err := w.Store.FeedOfAll(t.Context(), 0, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = nil
+			for _, e := range all {
+				got = append(got, string(e.Owner+" "+e.Account)+" "+e.Type)
+			}
+			if len(got) < 3 {
+				<-moved
+			}
+		}
+		want := []string{"T11200000 T11200002 account_add", "T11200000 T11200002 account_connection_update", "T11200000 T11200002 account_connection_stalled"}
+		if !slices.Equal(got, want) {
+			t.Errorf("it is told %q, want %q", got, want)
 		}
 	})
 }

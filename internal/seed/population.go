@@ -111,7 +111,7 @@ func (t *taking) all(ctx context.Context, from people, accounts int) error {
 }
 
 func (t *taking) take(ctx context.Context, rows []intake.Row) error {
-	results, err := t.intake.Take(ctx, t.deed, rows, false, t.remember)
+	results, err := t.intake.Take(ctx, t.deed, rows, intake.Way{}, t.remember)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 type Import struct {
 	account.Whole
 	New         bool // the account is to be made; else it must be there and have none of these connections
+	Told        bool // it is told of what is made, as if it happened now; else not even of what stalled before
 	Connections []ImportedConnection
 }
 
@@ -247,6 +248,9 @@ func (s *Store) bring(ctx context.Context, t *tx, rows []Import) error {
 		}
 	}
 	if err := s.tally(ctx, t, counted); err != nil {
+		return err
+	}
+	if err := t.tellImport(ctx, rows, s.now()); err != nil {
 		return err
 	}
 	return e.write(ctx, t, nil)

@@ -61,4 +61,33 @@ func (t *tx) tellCase(ctx context.Context, acc account.Account, c cdd.Case, now 
 	return t.tell(ctx, []hook.Entry{e})
 }
 
+// tellImport tells of what was taken in, of each connection the newest event.
+// Where it is not to be told of, neither is that it stalled before.
+func (t *tx) tellImport(ctx context.Context, rows []Import, now time.Time) error {
+	var entries []hook.Entry
+	var stalled []*connection.Connection
+	for _, r := range rows {
+		if r.Told && r.New {
+			e, err := hook.OfAccount(newEntryID(), hook.AccountAdd, r.Whole, now)
+			if err != nil {
+				return err
+			}
+			entries = append(entries, e)
+		}
+		for _, one := range r.Connections {
+			c := one.Connection
+			switch {
+			case r.Told:
+				entries = append(entries, hook.OfEvent(hook.FeedOwner(r.Account), nil, c, c.Events[len(c.Events)-1], now))
+			case !c.Stand.Due.IsZero() && c.Stand.Due.Before(r.Now(now)):
+				stalled = append(stalled, c)
+			}
+		}
+	}
+	if err := t.tell(ctx, entries); err != nil {
+		return err
+	}
+	return t.changeMany(ctx, stallNoted, rowsOf(stalled, stallNote))
+}
+
 func newEntryID() string { return uuid.Must(uuid.NewV7()).String() }
