@@ -52,6 +52,9 @@ type Deps struct {
 
 	CaseRegistry cdd.Registry // what signups that name a case ask of it
 
+	CheckURL  func(raw string) (string, error) // the one spelling of a URL that may be talked to; an error may be shown
+	SendsMail bool                             // whether there is a relay that takes letters
+
 	UnknownReferences interface{ Inc() } // counts callbacks about signups that are not there
 }
 
@@ -136,6 +139,14 @@ func Operations(d Deps) map[string]gate.Function {
 		"oauth_metadata_get":                       gate.Handle(o.metadata),
 		"signup_page_get":                          gate.Handle(o.signupPage),
 		"signup_page_post":                         gate.Handle(o.decideSignup),
+		"account_notices_get":                      gate.Handle(o.listNotices),
+		"account_notices_post":                     gate.Handle(o.makeNotice),
+		"account_notice_get":                       gate.Handle(o.readNotice),
+		"account_notice_put":                       gate.Handle(o.updateNotice),
+		"account_notice_delete":                    gate.Handle(o.deleteNotice),
+		"account_notice_test_post":                 gate.Handle(o.testNotice),
+		"notice_page_get":                          gate.Handle(o.noticePage),
+		"notice_page_post":                         gate.Handle(o.answerNotice),
 		"health_get":                               gate.Handle(o.health),
 		"ready_get":                                gate.Handle(o.ready),
 		"metrics_get":                              gate.Handle(o.metrics),

@@ -56,6 +56,7 @@ type page struct {
 	Sentence string
 	Status   connection.Status // "" when the link leads nowhere
 	Asks     *asked            // nil unless somebody may sign here
+	Buttons  []button          // other decisions that may be made here
 	Test     bool              // nothing on it is real
 }
 
@@ -67,6 +68,12 @@ type asked struct {
 }
 
 type fact struct{ Name, Value string }
+
+// button sends a decision.
+type button struct {
+	Decision, Label string
+	First           bool // it is the usual one
+}
 
 var unknownLink = page{Title: "Unknown link", Sentence: "This link is not known. Please check that it is complete."}
 

@@ -33,10 +33,11 @@ type devCommand struct {
 	SigningAlgorithm   auth.Algorithm `enum:"RS256,ES256,EdDSA" default:"RS256" help:"Algorithm that signs tokens."`
 	OutboundAllow      ranges         `placeholder:"CIDR" help:"Range of addresses off the public internet where receivers of hooks may be and accounts may publish keys, beside this machine; may be repeated."`
 	OutboundUnverified bool           `help:"Allow hooks with insecure_ssl: sent over TLS to whoever answers, whatever certificate they show."`
-	CaseRegistry       cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
-	Accounts           int            `placeholder:"N" help:"Make up this many merchants with a past, of several partners, half of them of T112; at most 1000000."`
-	Seed               uint64         `default:"1" help:"Which population --accounts makes up: the same number gives the same one."`
-	LoginFailures      int            `default:"100000" help:"Failed logins a minute for one client at one address before it must wait; generous, since test suites fail on purpose."`
+	mailFlags
+	CaseRegistry  cdd.Registry `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
+	Accounts      int          `placeholder:"N" help:"Make up this many merchants with a past, of several partners, half of them of T112; at most 1000000."`
+	Seed          uint64       `default:"1" help:"Which population --accounts makes up: the same number gives the same one."`
+	LoginFailures int          `default:"100000" help:"Failed logins a minute for one client at one address before it must wait; generous, since test suites fail on purpose."`
 }
 
 // Help is shown below the flags.
@@ -83,6 +84,7 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 		Listen: c.Listen, PublicURL: c.PublicURL, PlainHTTP: true, DataDir: dir, Database: c.Database, KeyFile: keyFile, Worlds: server.BothWorlds,
 		DocumentedHost: true, Algorithm: c.SigningAlgorithm, LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry,
 		Providers: c.Providers, Reload: reload, OutboundAllow: append(thisMachine(), c.OutboundAllow...), OutboundUnverified: c.OutboundUnverified, Log: log,
+		SMTP: c.SMTP, SMTPPasswordFile: c.SMTPPasswordFile, MailFrom: c.MailFrom, NoticeLink: c.NoticeLink,
 	})
 	if err != nil {
 		return err

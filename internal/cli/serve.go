@@ -70,6 +70,7 @@ type serveCommand struct {
 	LoginFailures    int            `default:"30" help:"Failed logins a minute for one client at one address before it must wait; at ten times as many, all clients of the address must."`
 	CaseRegistry     cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
 	gatewayFlags
+	mailFlags
 	Retention  time.Duration `default:"43824h" help:"How long what stands for a deleted account is kept before it is erased: five years unless said otherwise. An operator may set another time for one account."`
 	DrainDelay time.Duration `default:"1s" help:"How long to answer, not ready, after being told to stop; at most 5s."`
 }
@@ -80,6 +81,14 @@ type gatewayFlags struct {
 	GatewaySecretFile  string   `placeholder:"FILE" help:"File, readable by nobody else, with the secret that calls to gateways are signed with: whsec_ and 24 to 64 random bytes in base64. Two lines during a change."`
 	OutboundAllow      ranges   `placeholder:"CIDR" help:"Range of addresses off the public internet where gateways and receivers of hooks may be and accounts may publish keys, such as 10.20.0.0/16; may be repeated."`
 	OutboundUnverified bool     `help:"Allow hooks with insecure_ssl: sent over TLS to whoever answers, whatever certificate they show. Off the public internet, with --outbound-allow, is where that may be sensible."`
+}
+
+// mailFlags say how letters go out, and where notices lead.
+type mailFlags struct {
+	SMTP             string `name:"smtp" placeholder:"URL" help:"Mail relay that notices go out by: smtps://user@host:465, or smtp://host:587 with STARTTLS, which only a relay on this machine may lack."`
+	SMTPPasswordFile string `name:"smtp-password-file" placeholder:"FILE" help:"File, readable by nobody else, with the password of the relay's user."`
+	MailFrom         string `placeholder:"ADDRESS" help:"Address that notices come from, such as notices@example.com."`
+	NoticeLink       string `placeholder:"URL" help:"Where notices lead their readers, such as https://console.example.com/accounts/{account}; {connection} is filled in, too. Default: the account in the API."`
 }
 
 // gateways are URLs by the provider whose gateway is there.
@@ -155,7 +164,8 @@ func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
 		Providers: c.Providers, Reload: reload,
 		Worlds: c.World, DocumentedHost: c.DocumentedHost, Algorithm: c.SigningAlgorithm,
 		LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry, DrainDelay: c.DrainDelay, Retention: c.Retention,
-		Gateways: c.Gateway, GatewaySecretFile: c.GatewaySecretFile, OutboundAllow: c.OutboundAllow, OutboundUnverified: c.OutboundUnverified, Log: log,
+		Gateways: c.Gateway, GatewaySecretFile: c.GatewaySecretFile, OutboundAllow: c.OutboundAllow,
+		SMTP: c.SMTP, SMTPPasswordFile: c.SMTPPasswordFile, MailFrom: c.MailFrom, NoticeLink: c.NoticeLink, OutboundUnverified: c.OutboundUnverified, Log: log,
 	})
 	if err != nil {
 		return err

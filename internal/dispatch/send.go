@@ -63,18 +63,23 @@ func (h *Hooks) Send(ctx context.Context, l Letter) (hook.Result, []byte) {
 	if err != nil {
 		return hook.Result{Err: "message"}, nil
 	}
-	began := time.Now()
-	answer, err := h.post.Post(ctx, outbound.Message{
+	return posted(ctx, h.post, outbound.Message{
 		To: to, Header: hook.Headers(l.Subscription, l.Secrets, entry, body, l.At), Body: body,
 		Unverified: l.Subscription.Settings.InsecureSSL,
-	})
+	}, l.At)
+}
+
+// posted posts a message and says what came of it.
+func posted(ctx context.Context, post Poster, m outbound.Message, at time.Time) (hook.Result, []byte) {
+	began := time.Now()
+	answer, err := post.Post(ctx, m)
 	result := hook.Result{Took: time.Since(began)}
 	if failed, ok := errors.AsType[*outbound.Error](err); ok {
 		result.Err, result.Unreached = failed.Kind.Word(), failed.Kind.Unreached()
 		return result, nil
 	}
 	result.Status = answer.Status
-	result.RetryAfter = retryAfter(answer.Header.Get("Retry-After"), l.At)
+	result.RetryAfter = retryAfter(answer.Header.Get("Retry-After"), at)
 	return result, kept(answer)
 }
 

@@ -49,7 +49,8 @@ type NoticeSettings struct {
 	Digest    *Digest      `json:",omitempty"` // nil tells at once
 
 	ConfirmedAt time.Time `json:",omitzero"` // of an address: when its reader agreed; zero when not yet
-	StoppedAt   time.Time `json:",omitzero"` // when its reader wanted no more of it, for good
+	StoppedAt   time.Time `json:",omitzero"` // when its reader wanted no more of it; only the reader can start it again
+	TriedAt     time.Time `json:",omitzero"` // when its owner last asked for a test
 }
 
 // Digest says when what has come together is told: once on each business day.

@@ -87,6 +87,16 @@ type Config struct {
 	// OutboundUnverified allows hooks whose receivers' certificates are not
 	// verified (insecure_ssl), which a subscription then asks for by itself.
 	OutboundUnverified bool
+	// SMTP is the operator's mail relay, such as "smtps://user@mail.example.com:465"
+	// or "smtp://mail.example.com:587". Without one no letter is sent.
+	SMTP string
+	// SMTPPasswordFile holds the password of the relay's user.
+	SMTPPasswordFile string
+	// MailFrom is the address that letters come from.
+	MailFrom string
+	// NoticeLink is where notices lead their readers: a URL in which {account} and
+	// {connection} stand for what a notice is about. "" is the account in the API.
+	NoticeLink string
 	// DrainDelay is how long the server answers after it was told to stop, not
 	// ready, so that whoever routes requests notices. At most MaxDrainDelay.
 	DrainDelay time.Duration

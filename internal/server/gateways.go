@@ -34,9 +34,14 @@ func (s *Server) reachOut() error {
 			return err
 		}
 	}
+	if s.letters, err = s.cfg.letters(); err != nil {
+		return err
+	}
 	client := outbound.New(outbound.Config{
 		Allow: s.cfg.OutboundAllow, Own: s.own(), Never: s.never(), MaxBody: gateway.MaxAnswer,
+		Unverified: s.cfg.OutboundUnverified, Relay: s.letters.address(),
 	})
+	s.outbound = client
 	for _, slug := range slices.Sorted(maps.Keys(urls)) {
 		if err := client.Check(urls[slug]); err != nil {
 			return fmt.Errorf("the gateway of %s at %s can never be reached: %w; only --outbound-allow opens what is off the public internet", slug, urls[slug], err)

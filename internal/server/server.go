@@ -24,6 +24,7 @@ import (
 	"mooring/internal/deliver"
 	"mooring/internal/gate"
 	"mooring/internal/gateway"
+	"mooring/internal/outbound"
 	"mooring/internal/provider"
 	"mooring/internal/secret"
 	"mooring/internal/simulator"
@@ -40,6 +41,8 @@ type Server struct {
 	access    *access.Access
 	sealer    *secret.Sealer
 	vault     *vault.Vault
+	outbound  *outbound.Client
+	letters   letters
 	gateway   *gateway.HTTP
 	deliverer *deliver.Deliverer
 	denials   *api.Denials

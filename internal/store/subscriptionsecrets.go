@@ -14,7 +14,7 @@ type SubscriptionSecret struct {
 	Account      account.ID
 	Subscription string
 	ID           string // UUIDv7
-	Kind         string // SecretSignature, SecretAuthorization, SecretStandard or SecretAsymmetric
+	Kind         string // SecretSignature, SecretAuthorization, SecretStandard, SecretAsymmetric or SecretURL
 	Key          string // id of the data key
 	Sealed       []byte
 	CreatedAt    time.Time
@@ -28,6 +28,7 @@ const (
 	SecretAuthorization = "authorization" // sent as the header of that name
 	SecretStandard      = "standard"      // of Standard Webhooks, symmetric
 	SecretAsymmetric    = "asymmetric"    // of Standard Webhooks, with a key pair
+	SecretURL           = "url"           // where the incoming webhook of a chat is
 )
 
 const subscriptionSecretColumns = `account, subscription, id, kind, data_key, sealed, created_at, created_by, expires_at`

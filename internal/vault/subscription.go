@@ -53,6 +53,8 @@ func (v *Vault) OpenSecrets(ctx context.Context, id account.ID, subscription str
 			open.Standard = append(open.Standard, plain)
 		case store.SecretAsymmetric:
 			open.Asymmetric = append(open.Asymmetric, plain)
+		case store.SecretURL:
+			open.URL = plain
 		}
 	}
 	return open, nil

@@ -70,7 +70,7 @@ func (o operation) target(s *story, account string) string {
 	return strings.NewReplacer(
 		"{aid}", account, "{oid}", s.server.PartnerAccount, "{partner_id}", s.server.PartnerAccount, "{connection}", "vipps",
 		"{payment_product_type}", "payex.creditcard", "{token}", strings.Repeat("A", 32), "{page}", "health_get.md",
-		"{recipient}", "nobody", "{callback_reference}", unknownID, "{signup_id}", unknownID, "{callback_id}", unknownID, "{case_id}", unknownID, "{id}", unknownID,
+		"{notice_id}", unknownID, "{recipient}", "nobody", "{callback_reference}", unknownID, "{signup_id}", unknownID, "{callback_id}", unknownID, "{case_id}", unknownID, "{id}", unknownID,
 	).Replace(o.Path)
 }
 
@@ -136,7 +136,7 @@ func (o operation) isCallback() bool {
 // needsMore says whether a request can't succeed without something that was
 // made before: such operations have stories of their own.
 func (o operation) needsMore() bool {
-	for _, name := range []string{"{signup_id}", "{callback_id}", "{callback_reference}", "{recipient}", "{case_id}", "{id}"} {
+	for _, name := range []string{"{signup_id}", "{callback_id}", "{callback_reference}", "{recipient}", "{case_id}", "{notice_id}", "{id}"} {
 		if strings.Contains(o.Path, name) {
 			return true
 		}
