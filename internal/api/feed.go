@@ -48,7 +48,7 @@ type feedReading struct {
 	of      account.Account
 	query   store.FeedQuery
 	cursors feedCursors
-	wait    time.Duration // how long it waits for more; below 0 without end
+	wait    time.Duration // how long it waits for more; below 0 for ever
 }
 
 // readFeed answers with some of a feed, or with a stream of it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"time"
 
 	"mooring/internal/fault"
@@ -12,10 +13,9 @@ import (
 )
 
 const (
-	feedBeat     = 15 * time.Second // how often a stream says that it is there
-	feedRecheck  = 3 * time.Second  // how often it is asked whether the caller may be told more
-	feedHurry    = "retry: 2000\n"  // milliseconds after which a client connects again
-	maxFeedBatch = 100              // items that are sent together
+	feedBeat     = 5 * time.Second // how often a stream says that it is there, if its caller may still be told more
+	feedHurry    = "retry: 2000\n" // milliseconds after which a client connects again
+	maxFeedBatch = 100             // items that are sent together
 )
 
 // Why a stream ends, as its last message says.
@@ -53,65 +53,65 @@ func (r *feedReading) stream() (gate.Reply, error) {
 // send sends until there is a reason to end, which it returns; "" when the
 // client left.
 func (r *feedReading) send(ctx context.Context, l *listener, s *gate.Stream) (why string, err error) {
-	at := r.query.After
+	at := r.query.After // of the client
 	if err := s.Send([]byte(feedHurry + "id: " + r.cursors.at(at) + "\n\n")); err != nil {
 		return "", err
 	}
-	beat, check := time.NewTicker(feedBeat), time.NewTicker(feedRecheck)
+	beat := time.NewTicker(feedBeat)
 	defer beat.Stop()
-	defer check.Stop()
-	var quiet *time.Timer // nil when it never ends for that
-	var over <-chan time.Time
-	if r.wait >= 0 {
-		quiet = time.NewTimer(r.wait)
-		defer quiet.Stop()
-		over = quiet.C
-	}
+	quiet := time.NewTimer(r.quiet())
+	defer quiet.Stop()
 	for ended := false; ; {
 		page, err := r.next(ctx)
 		if err != nil {
 			return endUnavailable, err
 		}
-		if len(page.Entries) > 0 {
+		if n := len(page.Entries); n > 0 {
 			if err := r.sendPage(page, s); err != nil {
 				return "", err
 			}
-			at, ended = page.Entries[len(page.Entries)-1].Position, false
-			if quiet != nil {
-				quiet.Reset(r.wait)
-			}
+			at, ended = page.Entries[n-1].Position, false
+			quiet.Reset(r.quiet())
 		}
 		if ended && !page.More {
 			return endQuiet, r.sendCursor(s, &at, page.Next)
-		}
-		more := make(chan struct{})
-		if page.More {
-			close(more)
 		}
 		select {
 		case <-ctx.Done():
 			return "", nil
 		case <-l.stopping:
 			return endStopping, r.sendCursor(s, &at, page.Next)
-		case <-over:
-			ended = true // and one more look
+		case <-quiet.C:
+			ended = true // after one more look
 		case <-beat.C:
-			if at != page.Next {
-				err = r.sendCursor(s, &at, page.Next)
-			} else {
-				err = s.Send([]byte(":\n\n"))
-			}
-			if err != nil {
-				return "", err
-			}
-		case <-check.C:
 			if err := r.stillAllowed(ctx); err != nil {
 				return endOf(err), nil
 			}
+			if err := r.sendBeat(s, &at, page.Next); err != nil {
+				return "", err
+			}
 		case <-l.woken:
-		case <-more:
+		case <-ready(page.More):
 		}
 	}
+}
+
+// quiet is how long nothing may come before the stream ends.
+func (r *feedReading) quiet() time.Duration {
+	if r.wait < 0 {
+		return math.MaxInt64
+	}
+	return r.wait
+}
+
+// ready is a channel that can be received from at once, or never.
+func ready(now bool) <-chan struct{} {
+	if !now {
+		return nil
+	}
+	c := make(chan struct{})
+	close(c)
+	return c
 }
 
 // endOf is why a stream ends when it was asked whether the caller may be told
@@ -131,6 +131,14 @@ func (r *feedReading) sendCursor(s *gate.Stream, at *int64, to int64) error {
 	}
 	*at = to
 	return s.Send([]byte("id: " + r.cursors.at(to) + "\n\n"))
+}
+
+// sendBeat says that the stream is alive, and how far it is.
+func (r *feedReading) sendBeat(s *gate.Stream, at *int64, to int64) error {
+	if *at == to {
+		return s.Send([]byte(":\n\n"))
+	}
+	return r.sendCursor(s, at, to)
 }
 
 func (r *feedReading) sendPage(page store.FeedPage, s *gate.Stream) error {
