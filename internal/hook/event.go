@@ -19,7 +19,7 @@ var Types = []string{
 
 const (
 	accountShape = `account(id,account_id,partner_id,active,livemode,created_at,created_by,updated_at,deleted_at,deleted_by,` +
-		`statistics(*),connections(*),applicant(*),company(*),billing(*),language_code,progression(*),account_manager(*),` +
+		`connections(*),applicant(*),company(*),billing(*),language_code,progression(*),account_manager(*),` +
 		`reseller_id,jwks(*),services(*),subscription(*),configuration(*),custom_price_package(*),price_package(*),sale_channel(*))`
 	connectionShape = `connection(connection,status,turn,code,since,due,updated_at,before(status,turn))`
 	eventShape      = `connection_event(id,created_at,created_by,event,status,description,metadata(*),seq,effect,external_id,` +
