@@ -21,6 +21,7 @@ const (
 // reads once what is new, and wakes those whom it concerns.
 type Feeds struct {
 	store *store.Store
+	gauge interface{ Set(float64) } // how many are open
 	log   *slog.Logger
 
 	opened   chan struct{} // holds one: somebody waits where nobody did
@@ -41,10 +42,11 @@ type listener struct {
 	stopping <-chan struct{}
 }
 
-// NewFeeds holds nobody yet. Nobody is woken unless Run runs.
-func NewFeeds(s *store.Store, log *slog.Logger) *Feeds {
+// NewFeeds holds nobody yet, and tells the gauge how many it holds. Nobody is
+// woken unless Run runs.
+func NewFeeds(s *store.Store, gauge interface{ Set(float64) }, log *slog.Logger) *Feeds {
 	return &Feeds{
-		store: s, log: log, opened: make(chan struct{}, 1), stopping: make(chan struct{}),
+		store: s, gauge: gauge, log: log, opened: make(chan struct{}, 1), stopping: make(chan struct{}),
 		listeners: map[account.ID]map[*listener]bool{}, callers: map[account.ID]int{},
 	}
 }
@@ -74,6 +76,7 @@ func (f *Feeds) listen(of, by account.ID) (*listener, error) {
 	f.listeners[of][l] = true
 	f.callers[by]++
 	f.open++
+	f.gauge.Set(float64(f.open))
 	signal(f.opened)
 	return l, nil
 }
@@ -96,6 +99,7 @@ func (l *listener) close() {
 		delete(f.callers, l.by)
 	}
 	f.open--
+	f.gauge.Set(float64(f.open))
 }
 
 // Run wakes those who wait, until ctx ends.

@@ -34,6 +34,7 @@ type dev struct {
 	url    string
 	client *http.Client
 	world  seed.World
+	stop   func() // politely, and waits until it has
 }
 
 func startDev(tb testing.TB, algorithm auth.Algorithm, change ...func(*server.Config)) dev {
@@ -61,14 +62,15 @@ func startDev(tb testing.TB, algorithm auth.Algorithm, change ...func(*server.Co
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	tb.Cleanup(func() {
+	stopped := sync.OnceFunc(func() {
 		stop()
 		if err := <-done; err != nil {
 			tb.Error(err)
 		}
 	})
+	tb.Cleanup(stopped)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1024}}
-	return dev{s, s.PublicURL(), client, world}
+	return dev{s, s.PublicURL(), client, world, stopped}
 }
 
 func newID() string    { return uuid.Must(uuid.NewV7()).String() }

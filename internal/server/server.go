@@ -102,7 +102,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.clocks = s.simulated()
 	s.denials = api.NewDenials(s.store, s.serves, Now, cfg.Log)
-	s.feeds = api.NewFeeds(s.store, cfg.Log)
+	s.feeds = api.NewFeeds(s.store, s.metrics.Gauge("mooring_feeds_open", "Streams of feeds, and calls that wait for one to go on."), cfg.Log)
 	first, err := s.assemble(ctx)
 	if err != nil {
 		return nil, err
