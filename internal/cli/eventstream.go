@@ -10,7 +10,7 @@ import (
 )
 
 // serverEvent is what one block of an event stream says.
-type serverEvent struct{ id, data string }
+type serverEvent struct{ id, name, data string }
 
 // A line of an event stream is at most maxEvent bytes long.
 const maxEvent = 4 << 20
@@ -38,6 +38,8 @@ func readEvents(stream io.Reader, handle func(serverEvent) error) error {
 		switch name {
 		case "id":
 			event.id = value
+		case "event":
+			event.name = value
 		case "data":
 			if event.data != "" {
 				event.data += "\n"

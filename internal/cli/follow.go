@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -48,7 +49,8 @@ type follower struct {
 	server  *remote
 	account string     // whose feed; that of the client's account when empty
 	filters url.Values // sent with each question
-	cursor  string     // behind the last entry that was handled; "" is the start
+	since   url.Values // where it begins, as long as there is no cursor
+	cursor  string     // behind the last entry that was handled
 	notes   io.Writer  // takes what is said of the connection
 	pause   func(ctx context.Context, d time.Duration) error
 }
@@ -82,32 +84,34 @@ func (f *follower) of() string {
 }
 
 // path is the question for what comes behind the cursor.
-func (f *follower) path(more url.Values) string {
-	for name, values := range f.filters {
-		more[name] = values
+func (f *follower) path() string {
+	query := maps.Clone(f.since)
+	if f.cursor != "" {
+		query = url.Values{"after": {f.cursor}}
 	}
-	return accountPath(f.of()) + "/feed?" + more.Encode()
+	maps.Copy(query, f.filters)
+	return accountPath(f.of()) + "/feed?" + query.Encode()
 }
 
-// begin goes to where the flags say. That is asked for first, so that nothing is
-// left out should the connection break before the first event.
+// begin goes to where the flags say. Where the end is, is asked for first, so
+// that nothing is left out should the connection break before the first event.
 func (f *follower) begin(ctx context.Context, from string, now time.Time) error {
-	query := url.Values{"limit": {"1"}}
 	switch at, isTime := timeOf(from, now); {
 	case from == "start":
+		f.since = url.Values{"from": {"beginning"}}
 		return nil
-	case from == "":
-		query.Set("from", "latest")
 	case isTime:
-		query.Set("from", at.UTC().Format(time.RFC3339))
-	default:
+		f.since = url.Values{"since": {at.UTC().Format(time.RFC3339)}}
+		return nil
+	case from != "":
 		f.cursor = from
 		return nil
 	}
 	var page struct {
 		Cursor string `json:"cursor"`
 	}
-	err := f.server.call(ctx, http.MethodGet, f.path(query), nil, &page)
+	f.since = url.Values{"from": {"latest"}}
+	err := f.server.call(ctx, http.MethodGet, f.path(), nil, &page)
 	f.cursor = page.Cursor
 	return err
 }
@@ -142,6 +146,10 @@ func (f *follower) follow(ctx context.Context, handle func(told) error) error {
 			return nil
 		case isHandler:
 			return handled.error
+		case failed > 0 && f.isElsewhere(err):
+			fmt.Fprintln(f.notes, "another mooring dev answers; this is what happens there")
+			f.cursor, f.since = "", url.Values{"from": {"beginning"}}
+			continue
 		case isFinal(err) && !isUnauthorized(err):
 			return err
 		}
@@ -152,6 +160,13 @@ func (f *follower) follow(ctx context.Context, handle func(told) error) error {
 			return err
 		}
 	}
+}
+
+// isElsewhere says whether a cursor of before is none here: whoever follows the
+// mooring dev that runs, and not one server, meets the next one too.
+func (f *follower) isElsewhere(err error) bool {
+	refused, is := errors.AsType[*refusedError](err)
+	return is && refused.status == http.StatusBadRequest && f.flags.URL == "" && f.cursor != ""
 }
 
 // recover waits, longer each time, and logs in again.
@@ -208,9 +223,7 @@ func pause(ctx context.Context, d time.Duration) error {
 func (f *follower) stream(ctx context.Context, handle func(told) error) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	query := url.Values{}
-	setUnlessEmpty(query, "after", f.cursor)
-	request, err := f.server.request(ctx, http.MethodGet, f.path(query), nil)
+	request, err := f.server.request(ctx, http.MethodGet, f.path(), nil)
 	if err != nil {
 		return err
 	}
@@ -226,7 +239,10 @@ func (f *follower) stream(ctx context.Context, handle func(told) error) error {
 	}
 	err = readEvents(&attentive{answer.Body, end, silence}, func(e serverEvent) error {
 		var err error
-		if e.data != "" {
+		switch {
+		case e.name == "end": // of the stream, not of the feed
+			return nil
+		case e.data != "":
 			err = handle(told{e.id, json.RawMessage(e.data)})
 		}
 		if e.id != "" && (err == nil || errors.Is(err, errEnough)) {

@@ -26,7 +26,8 @@ func (f *aFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{"access_token":"a.eyJhdWQiOiJodHRwczovL1QwMDAwMDAwMEBtLmV4YW1wbGUifQ.c"}`)
 		return
 	}
-	f.asked = append(f.asked, r.URL.Query().Get("after")+r.URL.Query().Get("from"))
+	query := r.URL.Query()
+	f.asked = append(f.asked, query.Get("after")+query.Get("from")+query.Get("since"))
 	next := f.answers[0]
 	f.answers = f.answers[1:]
 	next(w, r)
@@ -76,7 +77,7 @@ func TestAFollowerGoesOnWhereTheConnectionBroke(t *testing.T) {
 		says(": nothing\n\nid: c1\n\n" + entryBlock(2) + "id: c3\ndata: {\"id\":"),
 		refuses(http.StatusServiceUnavailable),
 		refuses(http.StatusUnauthorized),
-		says(entryBlock(3) + entryBlock(4)),
+		says(entryBlock(3) + entryBlock(4) + "event: end\ndata: {\"reason\":\"stopping\"}\n\n"),
 		says(entryBlock(5)),
 	}}
 	items, waits, cursor, err := followed(t, feed, "", 4)
@@ -101,13 +102,44 @@ func TestAFollowerEndsWhenToAskAgainIsNoUse(t *testing.T) {
 			t.Errorf("%d: %v, waited %v", status, err, waits)
 		}
 	}
-	if _, _, _, err := followed(t, &aFeed{answers: []http.HandlerFunc{refuses(http.StatusForbidden)}}, "2h", 0); err == nil {
+	if _, _, _, err := followed(t, &aFeed{answers: []http.HandlerFunc{refuses(http.StatusForbidden)}}, "", 0); err == nil {
 		t.Error("a follower began where it may not read")
 	}
 }
 
+// TestAFollowerMeetsTheNextDev: whoever listens to the mooring dev that runs
+// need not begin again when it was started anew, with other data.
+func TestAFollowerMeetsTheNextDev(t *testing.T) {
+	first := &aFeed{answers: []http.HandlerFunc{says(`{"items":[],"cursor":"c0"}`), says(entryBlock(1))}}
+	second := &aFeed{answers: []http.HandlerFunc{refuses(http.StatusBadRequest), says(entryBlock(1) + entryBlock(2))}}
+	before, after := httptest.NewServer(first), httptest.NewServer(second)
+	defer before.Close()
+	defer after.Close()
+	flags := followFlags{remoteFlags: remoteFlags{cacheFlags: cacheFlags{CacheDir: t.TempDir()}}}
+	announce := func(url string) {
+		_, err := flags.announce(discovery{url, "c", "hush"})
+		must(t, err)
+	}
+	announce(before.URL)
+	feed, err := flags.follower(t.Context(), io.Discard)
+	must(t, err)
+	feed.pause = func(context.Context, time.Duration) error { return nil }
+	var items []string
+	err = feed.follow(t.Context(), func(e told) error {
+		items = append(items, e.Cursor)
+		announce(after.URL)
+		if len(items) == 3 {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil || strings.Join(items, " ") != "c1 c1 c2" || strings.Join(second.asked, " ") != "c1 beginning" {
+		t.Errorf("%q, asked %q, %v", items, second.asked, err)
+	}
+}
+
 func TestAFollowerBeginsWhereItIsTold(t *testing.T) {
-	for from, asked := range map[string]string{"start": "", "c7": "c7", "2026-05-12T11:00:00+02:00": "2026-05-12T09:00:00Z c1", "": "latest c1"} {
+	for from, asked := range map[string]string{"start": "beginning", "c7": "c7", "2026-05-12T11:00:00+02:00": "2026-05-12T09:00:00Z", "": "latest c1"} {
 		answers := []http.HandlerFunc{says(entryBlock(8))}
 		if strings.Contains(asked, " ") {
 			answers = append([]http.HandlerFunc{says(`{"cursor":"c1"}`)}, answers...)

@@ -100,19 +100,15 @@ func (f *forwarder) post(ctx context.Context, e hook.Entry, at time.Time) (int, 
 
 // readEntry makes of an item of the feed what it was made of.
 func readEntry(item []byte) (hook.Entry, error) {
-	var known struct {
-		ID        string    `json:"id"`
-		Event     string    `json:"event"`
-		Account   string    `json:"account_id"`
-		CreatedAt time.Time `json:"created_at"`
+	var e struct {
+		ID        string          `json:"id"`
+		Event     string          `json:"event"`
+		Account   string          `json:"account_id"`
+		CreatedAt time.Time       `json:"created_at"`
+		Data      json.RawMessage `json:"data"`
 	}
-	members := map[string]json.RawMessage{}
-	if err := errors.Join(json.Unmarshal(item, &known), json.Unmarshal(item, &members)); err != nil || known.ID == "" {
+	if err := json.Unmarshal(item, &e); err != nil || e.ID == "" {
 		return hook.Entry{}, errors.New("the feed has an entry that can't be read")
 	}
-	for _, own := range []string{"id", "event", "account_id", "created_at"} {
-		delete(members, own)
-	}
-	body, err := json.Marshal(members)
-	return hook.Entry{ID: known.ID, Type: known.Event, Account: account.ID(known.Account), At: known.CreatedAt, Body: body}, err
+	return hook.Entry{ID: e.ID, Type: e.Event, Account: account.ID(e.Account), At: e.CreatedAt, Body: e.Data}, nil
 }

@@ -17,7 +17,7 @@ import (
 )
 
 const anItem = `{"id":"01990f33-7a10-7b42-8a3e-5d1c0e9f4a10","event":"account_connection_update","account_id":"T11223352",
-	"created_at":"2026-05-12T09:30:00Z","connection":{"connection":"vipps","status":"declined"},"connection_event":{"event":"application_declined"}}`
+	"created_at":"2026-05-12T09:30:00Z","data":{"connection":{"connection":"vipps","status":"declined"},"connection_event":{"event":"application_declined"}}}`
 
 // TestAForwardedEventIsSignedLikeAHook verifies both signatures by hand.
 func TestAForwardedEventIsSignedLikeAHook(t *testing.T) {
@@ -76,7 +76,7 @@ func TestWhereToForwardToIsAnAddress(t *testing.T) {
 func TestAnEntryIsShownOnOneLine(t *testing.T) {
 	for item, want := range map[string]string{
 		anItem: "2026-05-12T09:30:00Z  T11223352  vipps           declined  application_declined",
-		`{"id":"e","event":"account_add","account_id":"T11223352","created_at":"2026-05-12T09:30:00Z","account":{}}`:                                 "2026-05-12T09:30:00Z  T11223352  account_add",
+		`{"id":"e","event":"account_add","account_id":"T11223352","created_at":"2026-05-12T09:30:00Z","data":{"account":{}}}`:                        "2026-05-12T09:30:00Z  T11223352  account_add",
 		strings.Replace(strings.Replace(anItem, `,"connection_event":{"event":"application_declined"}`, "", 1), "connection_update", "stall\x1b", 1): "2026-05-12T09:30:00Z  T11223352  vipps           declined  account_stall ",
 	} {
 		entry, err := readEntry([]byte(strings.ReplaceAll(item, "\x1b", `\u001b`)))

@@ -33,7 +33,7 @@ the clock gets there, until Ctrl-C.
 Examples:
   mooring trigger --account T11223352 vipps declined --play
   mooring trigger --account T11223352 swish happy --advance 2d
-  mooring trigger --account T11223352 klarna callback_twice --format json`
+  mooring trigger --account T11223352 instabank callback_twice --format json`
 }
 
 // Run plays a scenario and prints what comes of it.
@@ -47,8 +47,10 @@ func (c triggerCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range plan.Steps {
-		fmt.Fprintln(stdio.Err, "planned:", step)
+	if !c.Play {
+		for _, step := range plan.Steps {
+			fmt.Fprintln(stdio.Err, "planned:", step)
+		}
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mooring/test/drive"
 )
 
 // TestTheReadmeDoesWhatItSays pastes the README's session into a shell beside
@@ -17,12 +19,6 @@ import (
 // and times aside.
 func TestTheReadmeDoesWhatItSays(t *testing.T) {
 	session := block(t, "../../README.md", "is()")
-	var printed []string
-	for line := range strings.Lines(session) {
-		if answer, ok := strings.CutPrefix(line, "# -> "); ok {
-			printed = append(printed, vague(answer))
-		}
-	}
 	s := dev(t, "--listen", "127.0.0.1:0")
 	dir := t.TempDir()
 	ready, err := json.MarshalIndent(s.Ready, "", "  ")
@@ -32,7 +28,7 @@ func TestTheReadmeDoesWhatItSays(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ready.json"), ready, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.Join(printed, ""), vague(paste(t, dir, session))); diff != "" {
+	if diff := cmp.Diff(promised(session), vague(paste(t, dir, session))); diff != "" {
 		t.Errorf("the README prints (-), the server answers (+):\n%s", diff)
 	}
 }
@@ -40,18 +36,61 @@ func TestTheReadmeDoesWhatItSays(t *testing.T) {
 // TestTheReadmesClockDoesWhatItSays pastes what the README says of the clocks of
 // test accounts, as somebody who stands in the repository.
 func TestTheReadmesClockDoesWhatItSays(t *testing.T) {
-	session := block(t, "../../README.md", "clock advance")
-	var printed []string
-	for line := range strings.Lines(session) {
-		if answer, ok := strings.CutPrefix(line, "# -> "); ok {
-			printed = append(printed, vague(answer))
-		}
-	}
 	s := dev(t, "--listen", "127.0.0.1:0")
+	session := block(t, "../../README.md", "clock advance")
 	t.Setenv("MOORING_CACHE_DIR", s.CacheDir)
-	if diff := cmp.Diff(strings.Join(printed, ""), vague(paste(t, "../..", session))); diff != "" {
+	if diff := cmp.Diff(promised(session), vague(paste(t, "../..", session))); diff != "" {
 		t.Errorf("the README prints (-), the server answers (+):\n%s", diff)
 	}
+}
+
+// TestASecondTerminalShowsWhatAThirdTriggers does what the README says, and then
+// what the banner of dev says.
+func TestASecondTerminalShowsWhatAThirdTriggers(t *testing.T) {
+	s := dev(t, "--listen", "127.0.0.1:0")
+	t.Setenv("MOORING_CACHE_DIR", s.CacheDir)
+	session := block(t, "../../README.md", "mooring trigger")
+	second := listening(t, s, "--connection", "swish")
+	if diff := cmp.Diff(promised(session), vague(paste(t, "../..", session))); diff != "" {
+		t.Errorf("the README prints (-), the server answers (+):\n%s", diff)
+	}
+	await(t, second, func() bool { return vague(second.Printed()) == promised(session) })
+
+	_, lines, _ := strings.Cut(s.Printed(), "let something happen from a third")
+	lines, _, _ = strings.Cut(lines, "# to have it sent")
+	first, trigger, found := strings.Cut(strings.TrimSpace(lines[strings.Index(lines, "\n"):]), "\n")
+	if !found || !strings.HasSuffix(first, " listen") {
+		t.Fatalf("the banner has no lines to paste:\n%s", s.Printed())
+	}
+	third := dev(t, "--listen", "127.0.0.1:0")
+	t.Setenv("MOORING_CACHE_DIR", third.CacheDir)
+	second = listening(t, third)
+	out := paste(t, t.TempDir(), trigger)
+	review, decision, _ := strings.Cut(out, "\n")
+	await(t, second, func() bool {
+		_, later, found := strings.Cut(second.Printed(), review)
+		return found && review != "" && decision != "" && strings.Contains(later, decision)
+	})
+}
+
+// listening starts the second terminal.
+func listening(t *testing.T, s *drive.Server, filters ...string) *drive.Server {
+	t.Helper()
+	second := launch(t, s, append([]string{"listen"}, filters...)...)
+	await(t, second, func() bool { return strings.Contains(second.Log(), "Ctrl-C ends it") })
+	return second
+}
+
+// promised is what a session says comes back, without what differs from run to
+// run.
+func promised(session string) string {
+	var printed strings.Builder
+	for line := range strings.Lines(session) {
+		if answer, ok := strings.CutPrefix(line, "# -> "); ok {
+			printed.WriteString(vague(answer))
+		}
+	}
+	return printed.String()
 }
 
 // TestTheBannerOfDevCanBePasted runs the lines that `mooring dev` prints.
@@ -62,7 +101,7 @@ func TestTheBannerOfDevCanBePasted(t *testing.T) {
 	if !found || !ended {
 		t.Fatalf("the banner has no lines to paste:\n%s", s.Printed())
 	}
-	lines, notes, _ := strings.Cut(lines, "A signup chooses its scenario")
+	lines, notes, _ := strings.Cut(lines, "See what happens")
 	t.Setenv("MOORING_CACHE_DIR", s.CacheDir)
 	calls, moves, _ := strings.Cut(lines, "# let the providers")
 	if moved := paste(t, t.TempDir(), "# "+moves); !strings.Contains(notes, "Mooring-Scenario") ||
