@@ -120,8 +120,11 @@ func retryAfter(text string, now time.Time) time.Duration {
 // keptHeaders is how many headers of an answer are kept.
 const keptHeaders = 32
 
-// kept is an answer as it is kept.
+// kept is an answer as it is kept; nil when it says no more than its status.
 func kept(a outbound.Answer) []byte {
+	if len(a.Body) == 0 && a.Status >= 200 && a.Status <= 299 {
+		return nil
+	}
 	names := make([]string, 0, len(a.Header))
 	for name := range a.Header {
 		names = append(names, name)

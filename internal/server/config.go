@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,6 +104,9 @@ type Config struct {
 	// Retention is how long what stands for a deleted account is kept before it is
 	// erased, unless the operator says otherwise of an account; 0 means five years.
 	Retention time.Duration
+	// HookRetention is how long attempts to tell subscriptions, and deliveries that
+	// were given up, are kept; 0 means 30 days.
+	HookRetention time.Duration
 	// Log takes one line per request and what the server has to say.
 	Log *slog.Logger
 }
@@ -118,6 +122,15 @@ const (
 // defaultRetention is five years, leap days included.
 const defaultRetention = 5*365*24*time.Hour + 24*time.Hour
 
+const (
+	defaultHookRetention = 30 * 24 * time.Hour
+	minHookRetention     = 96 * time.Hour // longer than a message is tried
+)
+
+func (c Config) hookRetention() time.Duration {
+	return cmp.Or(c.HookRetention, defaultHookRetention)
+}
+
 // check refuses settings that are not safe, each with one sentence.
 func (c Config) check() error {
 	switch {
@@ -125,6 +138,8 @@ func (c Config) check() error {
 		return fmt.Errorf("the drain delay must be between 0s and %s, so that stopping takes less than ten seconds", MaxDrainDelay)
 	case c.Retention != 0 && c.Retention < store.IdempotencyLife:
 		return errors.New("deleted accounts are kept for at least 720h: answers about them are kept that long")
+	case c.HookRetention != 0 && c.HookRetention < minHookRetention:
+		return fmt.Errorf("attempts to tell hooks are kept for at least %s: for so long they are made", minHookRetention)
 	case c.LoginFailures < 1:
 		return errors.New("the number of failed logins a minute must be at least 1")
 	}

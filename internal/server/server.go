@@ -22,6 +22,7 @@ import (
 	"mooring/internal/account"
 	"mooring/internal/api"
 	"mooring/internal/deliver"
+	"mooring/internal/dispatch"
 	"mooring/internal/gate"
 	"mooring/internal/gateway"
 	"mooring/internal/outbound"
@@ -45,6 +46,7 @@ type Server struct {
 	letters   letters
 	gateway   *gateway.HTTP
 	deliverer *deliver.Deliverer
+	hooks     *dispatch.Dispatcher
 	denials   *api.Denials
 	feeds     *api.Feeds
 	clocks    *simulator.Driver // nil unless test accounts are served
@@ -100,6 +102,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err = s.reachOut(); err != nil {
 		return nil, err
 	}
+	s.hooks = s.teller()
 	s.clocks = s.simulated()
 	s.denials = api.NewDenials(s.store, s.serves, Now, cfg.Log)
 	s.feeds = api.NewFeeds(s.store, s.metrics.Gauge("mooring_feeds_open", "Streams of feeds, and calls that wait for one to go on."), cfg.Log)
@@ -169,6 +172,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.access.RunUses(background) })
 	group.Go(func() error { return s.sweep(background) })
 	group.Go(func() error { return s.deliverer.Run(background) })
+	group.Go(func() error { return s.hooks.Run(background) })
 	group.Go(func() error { return s.denials.Run(background) })
 	group.Go(func() error { return s.feeds.Run(background) })
 	group.Go(func() error { return s.judgeInbox(background) })
@@ -193,7 +197,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.drain()
 	stopBackground()
-	return errors.Join(ignoreCancel(group.Wait()), s.store.Close())
+	err := ignoreCancel(group.Wait())
+	s.outbound.Close()
+	return errors.Join(err, s.store.Close())
 }
 
 // drain tells whoever routes requests to look elsewhere, then finishes what
@@ -239,6 +245,9 @@ func (s *Server) sweep(ctx context.Context) error {
 		s.sweepAll(ctx, "tokens that have ended", s.store.SweepSpent, Now().Add(-spentKept))
 		s.sweepAll(ctx, "bodies of received calls", s.store.SweepInbox, Now().Add(-inboxLife))
 		s.sweepAll(ctx, "accounts that were deleted", s.store.EraseAccounts, Now())
+		if err := s.store.SweepDeliveries(ctx, Now().Add(-s.cfg.hookRetention())); err != nil && ctx.Err() == nil {
+			s.cfg.Log.Warn("removing old deliveries failed", "error", err)
+		}
 	}
 }
 

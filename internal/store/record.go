@@ -16,12 +16,12 @@ type Outcome struct {
 	Subscription string
 	Progress     *Progress // as it is now, but for Rewind; nil leaves it
 	Attempts     []Attempt
-	Put          []Delivery // as they are now, new or not
-	Gone         []string   // ids of deliveries that were told
-	Rewound      *int64     // it went back to there, and what failed or waited after it is done anew
-	Disabled     string     // why it is switched off; "" when it is not
-	Told         []hook.Entry
-	At           time.Time // when it is switched off
+	Put          []Delivery   // as they are now, new or not
+	Gone         []string     // ids of deliveries that were told
+	Rewound      *int64       // it went back to there, and what failed or waited after it is done anew
+	Disabled     string       // why it is switched off; "" when it is not
+	Told         []hook.Entry // about the account; the store knows whose feed they are in
+	At           time.Time    // when it is switched off
 }
 
 const (
@@ -135,7 +135,33 @@ func (r *recording) write(ctx context.Context, t *tx, outcomes []Outcome) error 
 			}
 		}
 	}
-	return t.tell(ctx, r.told)
+	return t.tellOwners(ctx, r.told)
+}
+
+// tellOwners writes entries into the feeds of those who own the accounts that
+// they are about.
+func (t *tx) tellOwners(ctx context.Context, told []hook.Entry) error {
+	if len(told) == 0 {
+		return nil
+	}
+	var ids keys
+	for _, e := range told {
+		ids.add(string(e.Account))
+	}
+	owners := map[account.ID]account.ID{}
+	if err := t.loadMany(ctx, accountsOfBatch, ids.sorted(), func(r row) error {
+		acc, err := scanAccount(r)
+		owners[acc.ID] = hook.FeedOwner(acc)
+		return err
+	}); err != nil {
+		return err
+	}
+	entries := make([]hook.Entry, len(told))
+	for i, e := range told {
+		entries[i] = e
+		entries[i].Owner = owners[e.Account]
+	}
+	return t.tell(ctx, entries)
 }
 
 func (t *tx) rewound(ctx context.Context, o *Outcome) error {

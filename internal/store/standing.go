@@ -36,6 +36,10 @@ var (
 		WHERE account = $1 AND subscription = $2 AND state = 'waiting' AND lane = $3 AND position > $4
 		ORDER BY position LIMIT $5`)
 
+	feedAfterOfAccount = reads(`SELECT ` + feedColumns + ` FROM feed WHERE account = $1 AND position > $2 ORDER BY position LIMIT $3`)
+
+	feedAfterOfOwner = reads(`SELECT ` + feedColumns + ` FROM feed WHERE owner = $1 AND position > $2 ORDER BY position LIMIT $3`)
+
 	entriesAt = define(reading,
 		`SELECT `+feedColumns+` FROM feed WHERE position = $1`,
 		`SELECT `+feedColumns+` FROM feed WHERE position = ANY ($1::bigint[])`)
@@ -92,6 +96,19 @@ func (s *Store) DeliveriesWaiting(
 	ctx context.Context, id account.ID, subscription, lane string, after int64, limit int,
 ) ([]Delivery, error) {
 	return list(ctx, s, laneWaiting, scanDelivery, string(id), subscription, lane, after, limit)
+}
+
+// FeedAfter lists the first entries after a position that may concern who
+// subscribed for an account.
+func (s *Store) FeedAfter(ctx context.Context, id account.ID, kind account.Kind, after int64, limit int) ([]hook.Entry, error) {
+	switch kind {
+	case account.KindMerchant:
+		return list(ctx, s, feedAfterOfAccount, scanEntry, string(id), after, limit)
+	case account.KindPartner:
+		return list(ctx, s, feedAfterOfOwner, scanEntry, string(id), after, limit)
+	default:
+		return s.FeedOfAll(ctx, after, limit)
+	}
 }
 
 // EntriesAt are the entries at some positions, by them.
