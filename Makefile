@@ -24,7 +24,7 @@ table: ## which answers of the documented connection operations the stories saw,
 seed-check: ## replay both documentation pages against a fresh server, field by field
 	@go run ./test/seedcheck
 
-interop: ## drive a fresh server with OAuth and JWT clients from npm
+interop: ## drive a fresh server with clients from npm, and let others verify its messages
 	@test/need.sh node
 	cd test/interop && npm ci --no-audit --no-fund && npm test
 

@@ -10,23 +10,14 @@ import (
 
 	"mooring/internal/account"
 	"mooring/internal/hook"
+	"mooring/internal/hook/hooktest"
 )
 
 var noon = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 
-func subscription() hook.Subscription {
-	return hook.Subscription{
-		Account: "T11200000", ID: "01990f29-0c11-7b3a-9d20-6f1f0f6f7b01", Kind: hook.KindHook,
-		Target: "https://shop.example/hooks", Events: []string{hook.AccountUpdate, hook.ConnectionUpdate}, Active: true,
-	}
-}
+func subscription() hook.Subscription { return hooktest.Subscription() }
 
-func entry(kind, body string) hook.Entry {
-	return hook.Entry{
-		ID: "01990f29-0c11-7b3a-9d20-000000000007", Owner: "T11200000", Account: "T11200001", Type: kind, At: noon, ToldAt: noon,
-		Body: []byte(body),
-	}
-}
+func entry(kind, body string) hook.Entry { return hooktest.Entry(kind, body, noon) }
 
 func TestABodyIsWhatEveryBodyHasAndWhatTheEntryBrings(t *testing.T) {
 	body, err := hook.Message(subscription(), entry(hook.ConnectionUpdate, `{"connection":{"status":"enabled"},"connection_event":{"seq":2}}`))

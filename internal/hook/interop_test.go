@@ -3,7 +3,6 @@ package hook_test
 import (
 	"crypto/ed25519"
 	"encoding/base64"
-	"encoding/json"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	svix "github.com/svix/svix-webhooks/go"
 
 	"mooring/internal/hook"
+	"mooring/internal/hook/hooktest"
 	"mooring/internal/secret"
 )
 
@@ -58,7 +58,7 @@ func TestOthersVerifyWhatWeSignAndNothingElse(t *testing.T) {
 	stranger := receivers(t, hook.NewStandard().Reveal())["svix"]
 
 	for i := range payloads {
-		s, e := subscription(), entry(hook.AccountUpdate, randomMembers(t, draw))
+		s, e := subscription(), entry(hook.AccountUpdate, hooktest.Members(draw))
 		body, err := hook.Message(s, e)
 		if err != nil {
 			t.Fatal(err)
@@ -107,31 +107,6 @@ func pairReceiver(t *testing.T, public string) receiver {
 		}
 		return http.ErrNoCookie // any will do
 	}
-}
-
-// randomMembers is a JSON object with texts from all of Unicode, spelt in
-// every way that JSON knows.
-func randomMembers(t *testing.T, draw *rand.Rand) string {
-	t.Helper()
-	text := make([]rune, draw.IntN(40))
-	for i := range text {
-		switch draw.IntN(4) {
-		case 0:
-			text[i] = rune(draw.IntN(0x80))
-		case 1:
-			text[i] = []rune("æøåÆØÅäöß€😀\u2028\u202e\ufeff\u0000'\"\\</>&")[draw.IntN(20)]
-		case 2:
-			text[i] = rune(draw.IntN(0xd800))
-		default:
-			text[i] = rune(0xe000 + draw.IntN(0x110000-0xe000))
-		}
-	}
-	quoted, err := json.Marshal(string(text)) // with \u003c and the like
-	if err != nil {
-		t.Fatal(err)
-	}
-	members := `"company":` + string(quoted) + `,"n":` + []string{"1e400", "-0.0", "12345678901234567890", "null"}[draw.IntN(4)]
-	return `{"account":{` + members + `},"` + []string{"a", `\u00e6`, "日本", `\ud83d\ude00`}[draw.IntN(4)] + `":[ true ]}`
 }
 
 // flip changes one bit.
