@@ -33,8 +33,12 @@ func searchForMarkers(t *testing.T, args ...string) {
 	home := map[string][]byte{}
 	// Not even what the connection's own GET shows may be in the map of an account.
 	list, settings := "/v1/accounts/T112/management/accounts?limit=100", "/v1/accounts/"+lives[0].account+"/management/settings"
-	for _, place := range []string{"/metrics", "/v1/operator/credentials/expiring", list, settings} {
+	feed := "/v1/accounts/T00000000/feed?limit=1000"
+	for _, place := range []string{"/metrics", "/v1/operator/credentials/expiring", list, settings, feed} {
 		home[place] = lives[0].call("platform", http.MethodGet, place, nil, http.StatusOK).Body
+	}
+	if n := strings.Count(string(home[feed]), `"event":"account_connection_update"`); n < 5*len(lives)/2 {
+		t.Errorf("the feed tells of %d events of connections: %s", n, home[feed])
 	}
 	for _, place := range []string{list, settings} {
 		if n := strings.Count(string(home[place]), `"configuration":{`); n < 5 {
