@@ -52,8 +52,10 @@ type Deps struct {
 
 	CaseRegistry cdd.Registry // what signups that name a case ask of it
 
-	CheckURL  func(raw string) (string, error) // the one spelling of a URL that may be talked to; an error may be shown
-	SendsMail bool                             // whether there is a relay that takes letters
+	SendsMail  bool                               // whether there is a relay that takes letters
+	Target     func(raw string) (url, why string) // the one spelling of a URL that messages go to, or why none may
+	Unverified bool                               // whether messages may go to whoever answers, whatever certificate they show
+	Pings      *Pings
 
 	UnknownReferences interface{ Inc() } // counts callbacks about signups that are not there
 }
@@ -107,6 +109,13 @@ func Operations(d Deps) map[string]gate.Function {
 		"account_clock_get":                        gate.Handle(o.clock),
 		"account_clock_post":                       gate.Handle(o.moveClock),
 		"account_connection_simulate_post":         gate.Handle(o.simulate),
+		"aid_source_hooks_post":                    gate.Handle(o.makeHook),
+		"aid_source_hooks_get":                     gate.Handle(o.listHooks),
+		"aid_source_hooks_hid_get":                 gate.Handle(o.readHook),
+		"account_hook_put":                         gate.Handle(o.changeHook),
+		"account_hook_delete":                      gate.Handle(o.deleteHook),
+		"aid_source_hooks_hid_ping_post":           gate.Handle(o.pingHook),
+		"account_hook_rotate_post":                 gate.Handle(o.rotateHook),
 		"aid_mgmnt_accounts_post":                  gate.Handle(o.createAccount),
 		"aid_accounts_aid_get":                     gate.Handle(o.readAccount),
 		"aid_accounts_aid_put":                     gate.Handle(o.updateAccount),

@@ -207,7 +207,10 @@ func (o operations) metadata(context.Context, *gate.Call, struct{}) (metadata, e
 		AuthMethods:   []string{"client_secret_basic", "private_key_jwt"},
 		Signatures:    auth.AssertionAlgorithms,
 		ResponseTypes: []string{},
-		Scopes:        []string{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts, auth.ScopeOperator, auth.ScopeRelease},
+		Scopes: []string{
+			auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts,
+			auth.ScopeAdminHooks, auth.ScopeWriteHooks, auth.ScopeReadHooks, auth.ScopeOperator, auth.ScopeRelease,
+		},
 		Documentation: o.PublicURL + "/llms.txt",
 	}, nil
 }

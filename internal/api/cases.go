@@ -168,14 +168,7 @@ func (o operations) moveCase(ctx context.Context, call *gate.Call, in caseMove) 
 // caseDeed is a write to the case with an id; Missing when the account is not
 // the caller's to know of.
 func (o operations) caseDeed(ctx context.Context, call *gate.Call, id string) (store.Deed, error) {
-	acc, err := o.Store.Account(ctx, call.Caller, call.Account("aid"))
-	if err != nil {
-		return store.Deed{}, err
-	}
-	return store.Deed{
-		Caller: call.Caller, About: acc.ID, Key: keyOf(call),
-		Audit: []store.AuditRecord{o.audited(call, acc, call.Operation.Action, id, store.AuditDone, "")},
-	}, nil
+	return o.deedOn(ctx, call, call.Account("aid"), id)
 }
 
 func answerCase(c cdd.Case) (store.Answer, error) {

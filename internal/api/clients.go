@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"mooring/internal/account"
 	"mooring/internal/auth"
 	"mooring/internal/fault"
 	"mooring/internal/gate"
@@ -66,7 +67,11 @@ func (o operations) shownClient(c auth.Client) clientShown {
 
 // deed is a write to the account that the path names, as the call tells of it.
 func (o operations) deed(ctx context.Context, call *gate.Call, target string) (store.Deed, error) {
-	acc, err := o.Store.Account(ctx, call.Caller, call.Account("oid"))
+	return o.deedOn(ctx, call, call.Account("oid"), target)
+}
+
+func (o operations) deedOn(ctx context.Context, call *gate.Call, id account.ID, target string) (store.Deed, error) {
+	acc, err := o.Store.Account(ctx, call.Caller, id)
 	if err != nil {
 		return store.Deed{}, err
 	}

@@ -300,9 +300,9 @@ func (o operations) toChat(ctx context.Context, rule *store.Subscription, in not
 	if in.URL == "" || in.Address != "" {
 		return refusedNotice("url", "INVALID", "a rule for a chat has a url, and no address")
 	}
-	url, err := o.CheckURL(in.URL)
-	if err != nil {
-		return refusedNotice("url", "INVALID", "url: "+err.Error())
+	url, why := o.Target(in.URL)
+	if why != "" {
+		return refusedNotice("url", "INVALID", "url "+why)
 	}
 	sealed, err := o.Vault.SealSecret(ctx, store.SubscriptionSecret{
 		Account: rule.Account, Subscription: rule.ID, ID: NewID(), Kind: store.SecretURL, CreatedAt: now, CreatedBy: rule.CreatedBy,

@@ -21,6 +21,9 @@ const (
 	ScopeAdminAccounts = "admin:accounts"
 	ScopeWriteAccounts = "write:accounts"
 	ScopeReadAccounts  = "read:accounts"
+	ScopeAdminHooks    = "admin:hooks"
+	ScopeWriteHooks    = "write:hooks"
+	ScopeReadHooks     = "read:hooks"
 	ScopeOperator      = "operator:connections" // extension: events on any connection, with a reason
 	ScopeRelease       = "release:credentials"  // extension: credentials of any provider, encrypted to a recipient
 )

@@ -25,7 +25,7 @@ const (
 // that operations here ask for and those of providers.
 var documentedScopes = []string{
 	ScopeAdminAccounts, ScopeWriteAccounts, ScopeReadAccounts,
-	"admin:hooks", "write:hooks", "read:hooks",
+	ScopeAdminHooks, ScopeWriteHooks, ScopeReadHooks,
 	"create:account", "create:applicant", "create:accounts:auth:refresh_token",
 	"write:accounts:/auth/users", "write:accounts:/auth/users/no-mfa",
 	"write:accounts:/auth/passwordless", "write:accounts:/auth/passwordless/code",

@@ -44,7 +44,7 @@ const (
 )
 
 var (
-	accountScopes  = auth.Scopes{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts}
+	accountScopes  = auth.Scopes{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts, auth.ScopeAdminHooks}
 	platformScopes = append(auth.Scopes{auth.ScopeOperator, auth.ScopeRelease}, accountScopes...)
 )
 

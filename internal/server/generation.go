@@ -90,8 +90,9 @@ func (s *Server) deps(catalogue *provider.Catalogue, document *gate.Document) ap
 	return api.Deps{
 		Store: s.store, Access: s.access, Catalogue: catalogue, Deliver: s.deliverer, Denials: s.denials, Feeds: s.feeds, Vault: s.vault, Due: s.Due,
 		Clocks: s.clocks, CaseRegistry: s.cfg.CaseRegistry, Document: document, PublicURL: s.cfg.PublicURL, Retention: cmp.Or(s.cfg.Retention, defaultRetention),
-		CheckURL: s.checkURL, SendsMail: s.letters.relay != nil,
-		Serves: s.serves, Now: Now, Ready: s.ready, Metrics: s.metrics.Render, Log: s.cfg.Log,
+		SendsMail: s.letters.relay != nil,
+		Serves:    s.serves, Now: Now, Ready: s.ready, Metrics: s.metrics.Render, Log: s.cfg.Log,
+		Target: s.hookTarget, Unverified: s.cfg.OutboundUnverified, Pings: s.pings,
 		UnknownReferences: s.metrics.Counter("mooring_unknown_callback_references_total", "Callbacks that named no signup that their sender may speak of."),
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"mooring/internal/hook"
 	"mooring/internal/mail"
 	"mooring/internal/notice"
-	"mooring/internal/outbound"
 	"mooring/internal/secret"
 )
 
@@ -84,13 +83,4 @@ func (s *Server) writer() notice.Writer {
 // them.
 func (s *Server) readersLink(rule hook.Subscription) string {
 	return s.cfg.PublicURL + "/n/" + notice.Token(s.vault.Digest, rule)
-}
-
-// checkURL gives the one spelling of a URL that may be talked to.
-func (s *Server) checkURL(raw string) (string, error) {
-	u, err := outbound.ParseURL(raw)
-	if err != nil {
-		return "", err
-	}
-	return u.String(), s.outbound.Check(u)
 }

@@ -42,9 +42,10 @@ type Server struct {
 	access    *access.Access
 	sealer    *secret.Sealer
 	vault     *vault.Vault
-	outbound  *outbound.Client
 	letters   letters
 	gateway   *gateway.HTTP
+	outbound  *outbound.Client // for gateways and for messages
+	pings     *api.Pings
 	deliverer *deliver.Deliverer
 	hooks     *dispatch.Dispatcher
 	denials   *api.Denials
@@ -62,7 +63,7 @@ type Server struct {
 // address and assembles every room. Whatever it opened is closed again when it
 // fails.
 func New(ctx context.Context, cfg Config) (_ *Server, err error) {
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, pings: new(api.Pings)}
 	defer func() {
 		if err != nil {
 			s.close()

@@ -16,9 +16,8 @@ var pingAdded = writes(`INSERT INTO delivery
 func (s *Store) OnSubscriptionTouched(f func()) { s.subscriptionTouched.Store(&f) }
 
 // ping makes a message due that tells the endpoint of a subscription of it; ""
-// is none.
+// is none. Whoever calls it touches the subscription.
 func (t *tx) ping(ctx context.Context, sub hook.Subscription, id string, at time.Time) error {
-	t.touched = true
 	if id == "" {
 		return nil
 	}

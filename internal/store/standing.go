@@ -19,9 +19,10 @@ type Standing struct {
 	Waiting  map[string]int64
 }
 
+const progressColumns = `position, ahead, rewind, failing_since, failures, probe_at, warned, succeeded_at`
+
 var (
-	progressOf = reads(`SELECT position, ahead, rewind, failing_since, failures, probe_at, warned, succeeded_at
-		FROM subscription_progress WHERE account = $1 AND subscription = $2`)
+	progressOf = reads(`SELECT ` + progressColumns + ` FROM subscription_progress WHERE account = $1 AND subscription = $2`)
 
 	deliveriesFailed = reads(`SELECT ` + deliveryColumns + ` FROM delivery
 		WHERE account = $1 AND subscription = $2 AND state = 'failed' ORDER BY position`)
@@ -202,13 +203,17 @@ func firstIDOf(at time.Time) string {
 	return ms[:8] + "-" + ms[8:] + "-7000-8000-000000000000"
 }
 
-func (p *Progress) scan(r row) error {
+// scan reads a row of progressColumns, and more that stands behind them.
+func (p *Progress) scan(r row) error { return p.scanWith(r) }
+
+func (p *Progress) scanWith(r row, more ...any) error {
 	var (
 		ahead                     []byte
 		rewind                    sql.NullInt64
 		failing, probe, succeeded sql.NullInt64
 	)
-	if err := r.Scan(&p.Position, &ahead, &rewind, &failing, &p.Failures, &probe, &p.Warned, &succeeded); err != nil {
+	columns := []any{&p.Position, &ahead, &rewind, &failing, &p.Failures, &probe, &p.Warned, &succeeded}
+	if err := r.Scan(append(columns, more...)...); err != nil {
 		return err
 	}
 	if rewind.Valid {

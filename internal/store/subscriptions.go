@@ -17,10 +17,11 @@ import (
 )
 
 // Subscription is who is told, with what its messages are signed with, as it
-// rests.
+// rests, and how far it is.
 type Subscription struct {
 	hook.Subscription
-	Secrets []SubscriptionSecret // oldest first
+	Secrets  []SubscriptionSecret // oldest first
+	Progress Progress
 }
 
 // MaxSubscriptions is how many an account may have, of hooks and of notices
@@ -59,6 +60,12 @@ var (
 	progressForgiven = writes(`UPDATE subscription_progress
 		SET failing_since = NULL, failures = 0, probe_at = NULL, warned = 0
 		WHERE account = $1 AND subscription = $2`)
+
+	progressOwn = writes(`SELECT ` + progressColumns + ` FROM subscription_progress WHERE account = $1 AND subscription = $2`)
+
+	progressOfAccount = reads(`SELECT ` + progressColumns + `, subscription FROM subscription_progress WHERE account = $1`)
+
+	deliveriesDropped = writes(`DELETE FROM delivery WHERE account = $1 AND subscription = $2`)
 
 	subscriptionLocked = batches(
 		`SELECT `+subscriptionColumns+` FROM subscription WHERE account = $1 AND id = $2 AND deleted_at IS NULL`,
@@ -109,8 +116,11 @@ func (s *Store) AddSubscription(
 		if err := t.replaceSubscriptionSecrets(ctx, sub); err != nil {
 			return Answer{}, err
 		}
-		if err := t.ping(ctx, sub.Subscription, ping, sub.CreatedAt); err != nil {
-			return Answer{}, err
+		t.touched = true
+		if sub.Told() {
+			if err := t.ping(ctx, sub.Subscription, ping, sub.CreatedAt); err != nil {
+				return Answer{}, err
+			}
 		}
 		return show(sub)
 	})
@@ -166,7 +176,10 @@ func (s *Store) ChangeSubscription(
 				return Answer{}, err
 			}
 		}
-		if sub.Target != before.Target && sub.DeletedAt.IsZero() {
+		if !sub.DeletedAt.IsZero() {
+			_, err = t.change(ctx, deliveriesDropped, string(sub.Account), sub.ID)
+		}
+		if sub.Target != before.Target && sub.Told() {
 			err = t.ping(ctx, sub.Subscription, ping, at)
 		}
 		return answer, err
@@ -205,6 +218,9 @@ func (s *Store) onSubscription(
 		if err != nil {
 			return Answer{}, err
 		}
+		if err := t.load(ctx, progressOwn, found.Progress.scan, string(acc.ID), id); err != nil {
+			return Answer{}, err
+		}
 		return do(ctx, t, found, by)
 	})
 }
@@ -235,6 +251,16 @@ func (s *Store) Subscriptions(ctx context.Context, caller auth.Caller, id accoun
 			return err
 		}, string(id), caller.Covers(id))
 		if err != nil || len(subs) == 0 {
+			return err
+		}
+		if err := t.load(ctx, progressOfAccount, func(r row) error {
+			var p Progress
+			err := p.scanWith(r, &p.Subscription)
+			if i := slices.IndexFunc(subs, func(s Subscription) bool { return s.ID == p.Subscription }); i >= 0 {
+				p.Account, subs[i].Progress = id, p
+			}
+			return err
+		}, string(id)); err != nil {
 			return err
 		}
 		return t.load(ctx, subscriptionSecretsOfAccount, func(r row) error {

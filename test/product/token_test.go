@@ -80,7 +80,7 @@ func bearerOperations(t *testing.T, client *drive.Client, s *drive.Server) []tar
 			if op.OperationID != "" && takesToken(op.Security) {
 				found = append(found, target{strings.ToUpper(method), strings.NewReplacer(
 					"{aid}", s.SecondAccount, "{oid}", s.PartnerAccount, "{partner_id}", s.PartnerAccount, "{connection}", "vipps",
-					"{notice_id}", anyID, "{signup_id}", anyID, "{callback_id}", anyID, "{case_id}", anyID, "{id}", anyID, "{callback_reference}", anyID, "{recipient}", "checkout",
+					"{notice_id}", anyID, "{signup_id}", anyID, "{callback_id}", anyID, "{case_id}", anyID, "{id}", anyID, "{hid}", anyID, "{delivery_id}", anyID, "{callback_reference}", anyID, "{recipient}", "checkout",
 					"{payment_product_type}", "payex.creditcard").Replace(path)})
 			}
 		}

@@ -71,6 +71,7 @@ func (o operation) target(s *story, account string) string {
 		"{aid}", account, "{oid}", s.server.PartnerAccount, "{partner_id}", s.server.PartnerAccount, "{connection}", "vipps",
 		"{payment_product_type}", "payex.creditcard", "{token}", strings.Repeat("A", 32), "{page}", "health_get.md",
 		"{notice_id}", unknownID, "{recipient}", "nobody", "{callback_reference}", unknownID, "{signup_id}", unknownID, "{callback_id}", unknownID, "{case_id}", unknownID, "{id}", unknownID,
+		"{hid}", unknownID, "{delivery_id}", unknownID,
 	).Replace(o.Path)
 }
 
@@ -136,7 +137,7 @@ func (o operation) isCallback() bool {
 // needsMore says whether a request can't succeed without something that was
 // made before: such operations have stories of their own.
 func (o operation) needsMore() bool {
-	for _, name := range []string{"{signup_id}", "{callback_id}", "{callback_reference}", "{recipient}", "{case_id}", "{notice_id}", "{id}"} {
+	for _, name := range []string{"{signup_id}", "{callback_id}", "{callback_reference}", "{recipient}", "{case_id}", "{notice_id}", "{hid}", "{id}"} {
 		if strings.Contains(o.Path, name) {
 			return true
 		}
@@ -144,6 +145,9 @@ func (o operation) needsMore() bool {
 	deletes := o.Method == http.MethodDelete && strings.HasSuffix(o.Path, "/accounts/{aid}") // the account that others need
 	if o.Method == http.MethodPost && (strings.HasSuffix(o.Path, "/owner") || strings.HasSuffix(o.Path, "/ranges")) {
 		return true // there has to be a partner
+	}
+	if o.Method == http.MethodPost && strings.HasSuffix(o.Path, "/hooks/subscriptions") {
+		return true // the first answer has a secret, which no other has
 	}
 	waiting := o.Method == http.MethodPut && strings.Contains(o.Path, "/queue/") // a connection that is not settled
 	return deletes || waiting || strings.HasSuffix(o.Path, "/credentials") || strings.HasSuffix(o.Path, "/client-grants")

@@ -45,6 +45,7 @@ var fixtures = map[string]fixture{
 	"callback_reference": {own: ownSignup, missing: missingID},
 	"callback_id":        {own: ownCall, missing: missingID},
 	"case_id":            {own: ownCase, missing: missingID},
+	"hid":                {own: ownHook, deleted: deletedHook, missing: missingID},
 	"recipient":          {own: ownRecipient, missing: "nobody"},
 	"token":              {own: ownLink, missing: strings.Repeat("A", 32)},
 }
@@ -75,6 +76,8 @@ var bodies = map[string]func(w *world, tn *tenant, at map[string]string) string{
 	"operator_account_ranges_post": func(w *world, _ *tenant, _ map[string]string) string {
 		return fmt.Sprintf(`{"block": %q}`, w.nextBlock())
 	},
+	"aid_source_hooks_post":    func(*world, *tenant, map[string]string) string { return hookBody() },
+	"account_hook_put":         func(*world, *tenant, map[string]string) string { return `{"active": true}` },
 	"operator_recipients_post": func(w *world, _ *tenant, _ map[string]string) string { return recipientBody(named("till")) },
 }
 
@@ -113,6 +116,24 @@ func ownCase(w *world, tn *tenant, id account.ID, _ map[string]string) string {
 	answer := w.must(w.ask("POST", fmt.Sprintf("/v1/accounts/%s/management/settings/cdd/cases", id),
 		w.token(tn.clients[id], id), []byte(`{"products": ["payout"]}`)))
 	return member(w.t, answer, "id")
+}
+
+// ownHook subscribes an endpoint of a host of its own: pings to one host are
+// limited.
+func ownHook(w *world, tn *tenant, id account.ID, _ map[string]string) string {
+	answer := w.must(w.ask("POST", fmt.Sprintf("/v1/accounts/%s/hooks/subscriptions", id), w.platform, []byte(hookBody())))
+	return member(w.t, answer, "id")
+}
+
+func hookBody() string {
+	return fmt.Sprintf(`{"config": {"url": "https://%s.example.com/"}, "events": ["account_update"]}`, named("hook"))
+}
+
+// deletedHook makes room, too: an account has only so many.
+func deletedHook(w *world, tn *tenant, id account.ID, at map[string]string) string {
+	hook := ownHook(w, tn, id, at)
+	w.must(w.ask("DELETE", fmt.Sprintf("/v1/accounts/%s/hooks/subscriptions/%s", id, hook), w.platform, nil))
+	return hook
 }
 
 func recipientBody(name string) string {

@@ -75,7 +75,7 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 		w.account(id, account.KindPlatform, "")
 	}
 	of, _ := w.newClient(platformID, platformID,
-		auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts, auth.ScopeOperator, auth.ScopeRelease)
+		auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts, auth.ScopeAdminHooks, auth.ScopeOperator, auth.ScopeRelease)
 	w.platform = w.token(of, platformID)
 	w.gone = w.nextBlock() + "00000"
 	w.account(w.gone, account.KindPartner, platformID)
@@ -126,7 +126,7 @@ func (w *world) newTenant(slug string) *tenant {
 		clients: map[account.ID]drive.Credentials{}, tokens: map[string]string{}, made: map[string]string{},
 	}
 	w.account(tn.partner, account.KindPartner, platformID)
-	own := []string{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts}
+	own := []string{auth.ScopeAdminAccounts, auth.ScopeWriteAccounts, auth.ScopeReadAccounts, auth.ScopeAdminHooks}
 	tn.clients[tn.partner], _ = w.newClient(tn.partner, tn.partner, own...)
 	for _, id := range []account.ID{tn.merchant, tn.sibling, tn.deleted} {
 		w.account(id, account.KindMerchant, tn.partner)
