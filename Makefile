@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: help build test stories table seed-check interop bench bench-tokens format need
+.PHONY: help build test stories table seed-check interop bench bench-tokens bench-hooks format need
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,13 +28,18 @@ interop: ## drive a fresh server with clients from npm, and let others verify it
 	@test/need.sh node
 	cd test/interop && npm ci --no-audit --no-fund && npm test
 
-bench: ## benchmarks of the write path, the read path and what they stand on
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## benchmarks of the write path, the read path, hooks and what they stand on
+	@test/need.sh postgresql
+	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
 
 bench-tokens: ## how many tokens a second are issued, beside oidc-provider from npm
 	@test/need.sh node
 	cd test/interop && npm ci --no-audit --no-fund
 	go run ./test/tokenbench
+
+bench-hooks: ## how many hooks are told a second, beside a bare HTTP client and River; how soon, beside endpoints that never answer
+	@test/need.sh postgresql
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/hookbench
 
 format: ## rewrite the Go files the way `make test` wants them
 	$(TOOL) gofumpt -w .
