@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -259,7 +260,7 @@ func TestAHeaderCanNotCarryAnother(t *testing.T) {
 	}
 }
 
-func TestTheRelayIsDecidedOnAsEverybodyElse(t *testing.T) {
+func TestTheRelayMayBeNearbyButNeitherOurselvesNorWhereNobodyMayGo(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -270,18 +271,22 @@ func TestTheRelayIsDecidedOnAsEverybodyElse(t *testing.T) {
 		cfg  outbound.Config
 		want outbound.Kind
 	}{
-		"not named":   {outbound.Config{Allow: loopback}, outbound.BadURL},
-		"not allowed": {outbound.Config{Relay: at}, outbound.BadAddress},
-		"ourselves":   {outbound.Config{Relay: at, Allow: loopback, Never: []string{at}}, outbound.BadAddress},
+		"not named":    {outbound.Config{Allow: loopback}, outbound.BadURL},
+		"our listener": {outbound.Config{Relay: at, Own: []netip.AddrPort{netip.MustParseAddrPort(at)}}, outbound.BadAddress},
+		"the database": {outbound.Config{Relay: at, Never: []string{at}}, outbound.BadAddress},
+		"metadata":     {outbound.Config{Relay: "169.254.169.254:25"}, outbound.BadAddress},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := outbound.New(row.cfg).DialRelay(context.Background())
 			expect(t, err, row.want)
 		})
 	}
-	conn, err := outbound.New(outbound.Config{Relay: at, Allow: loopback}).DialRelay(context.Background())
+	c := outbound.New(outbound.Config{Relay: at})
+	conn, err := c.DialRelay(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn.Close()
+	_, err = post(c, "https://"+at) // what was opened to it is not to others
+	expect(t, err, outbound.BadAddress)
 }
