@@ -2,9 +2,13 @@ package dispatch
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
+	"slices"
 	"testing"
 	"time"
 
+	"mooring/internal/hook"
 	"mooring/internal/outbound"
 )
 
@@ -54,7 +58,7 @@ func checkTold(t testing.TB, want map[string][]string, calls []call) {
 }
 
 func TestWhatHappensIsToldOnceAndInOrder(t *testing.T) {
-	inWorld(t, 5, func(w *world) {
+	inWorld(t, 5, func(t *testing.T, w *world) {
 		r := w.net.host("receiver")
 		w.subscribe(partnerID, "receiver")
 		w.settle()
@@ -65,9 +69,9 @@ func TestWhatHappensIsToldOnceAndInOrder(t *testing.T) {
 }
 
 func TestAReceiverThatWasDownGetsEverything(t *testing.T) {
-	for _, down := range []time.Duration{time.Hour, 24 * time.Hour, 72 * time.Hour} {
+	for _, down := range []time.Duration{time.Hour, 72 * time.Hour} {
 		t.Run(down.String(), func(t *testing.T) {
-			inWorld(t, 5, func(w *world) {
+			inWorld(t, 5, func(t *testing.T, w *world) {
 				r := w.net.host("receiver")
 				w.subscribe(partnerID, "receiver")
 				w.settle()
@@ -80,4 +84,281 @@ func TestAReceiverThatWasDownGetsEverything(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestOneThatIsRefusedHoldsUpItsOwnLaneOnly(t *testing.T) {
+	inWorld(t, 3, func(t *testing.T, w *world) {
+		r := w.net.host("receiver")
+		sub := w.subscribe(partnerID, "receiver")
+		w.settle()
+		var poison string
+		r.set(func() {
+			r.answer = func(c call) (int, http.Header) {
+				if c.id == poison {
+					return http.StatusInternalServerError, nil
+				}
+				return http.StatusOK, nil
+			}
+		})
+		lanes := w.lanes(3, 2)
+		poison = newID()
+		want := w.happenWith(10, 3, 2, map[string]string{lanes[0] + "#3": poison})
+		w.settle()
+		got := r.got()
+		told := map[string]bool{}
+		for _, id := range ids(got) {
+			told[id] = true
+		}
+		for lane, ids := range want {
+			for i, id := range ids {
+				if held := lane == lanes[0] && i >= 3; told[id] == held {
+					t.Errorf("lane %s, message %d: told %v", lane, i, told[id])
+				}
+			}
+		}
+		if n := w.kept(sub); n != 1+6 {
+			t.Errorf("%d deliveries are kept", n)
+		}
+		r.set(func() { poison = "" })
+		w.pass(6 * time.Minute)
+		checkTold(t, want, r.got())
+		if n := w.kept(sub); n != 0 {
+			t.Errorf("%d deliveries are left", n)
+		}
+	})
+}
+
+func TestOneThatIsAlwaysRefusedDiesAndItsLaneGoesOn(t *testing.T) {
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		r := w.net.host("receiver")
+		sub := w.subscribe(partnerID, "receiver")
+		w.settle()
+		poison := newID()
+		r.set(func() {
+			r.answer = func(c call) (int, http.Header) {
+				if c.id == poison {
+					return http.StatusBadRequest, nil
+				}
+				return http.StatusOK, nil
+			}
+		})
+		want := w.happenWith(5, 1, 2, map[string]string{w.lanes(1, 1)[0] + "#2": poison})
+		for range 90 { // others are told all the time: the endpoint is well
+			w.pass(time.Hour)
+			for lane, ids := range w.happen(1, 1, 2) {
+				want[lane] = append(want[lane], ids...)
+			}
+		}
+		w.settle()
+		want[w.lanes(1, 1)[0]] = slices.Delete(want[w.lanes(1, 1)[0]], 2, 3)
+		checkTold(t, want, r.got())
+		attempts, bodies := 0, map[string]bool{}
+		for _, c := range r.got() {
+			if c.id == poison {
+				attempts++
+				bodies[c.delivery+c.body] = true
+			}
+		}
+		if attempts != hook.Attempts || len(bodies) != 1 {
+			t.Errorf("%d attempts with %d contents", attempts, len(bodies))
+		}
+		if n := w.kept(sub); n != 0 {
+			t.Errorf("%d deliveries wait", n)
+		}
+	})
+}
+
+func TestAReceiverSaysHowLongToWait(t *testing.T) {
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			inWorld(t, 3, func(t *testing.T, w *world) {
+				r := w.net.host("receiver")
+				w.subscribe(partnerID, "receiver")
+				w.settle()
+				busy := true
+				r.set(func() {
+					r.answer = func(call) (int, http.Header) {
+						if busy {
+							return status, http.Header{"Retry-After": {"600"}}
+						}
+						return http.StatusOK, nil
+					}
+				})
+				began := time.Now()
+				want := w.happen(5, 3, 1)
+				w.settle()
+				before := len(r.got())
+				r.set(func() { busy = false })
+				w.pass(9 * time.Minute)
+				if n := len(r.got()); n != before || before > 3 {
+					t.Errorf("%d calls came at once, and %d more before the time", before, n-before)
+				}
+				w.pass(time.Hour)
+				checkTold(t, want, r.got())
+				for _, c := range r.got()[before:] {
+					if c.at.Sub(began) < 10*time.Minute {
+						t.Errorf("a call came after %s", c.at.Sub(began))
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestAReceiverThatIsGoneIsSwitchedOffAndKeepsItsPlace(t *testing.T) {
+	inWorld(t, 2, func(t *testing.T, w *world) {
+		r := w.net.host("receiver")
+		sub := w.subscribe(partnerID, "receiver")
+		w.settle()
+		r.set(func() { r.answer = func(call) (int, http.Header) { return http.StatusGone, nil } })
+		want := w.happen(20, 2, 2)
+		w.settle()
+		calls := len(r.got())
+		if calls > 4 {
+			t.Errorf("%d calls came after the first that said so", calls)
+		}
+		w.pass(30 * time.Hour)
+		if n := len(r.got()); n != calls {
+			t.Errorf("%d more calls came", n-calls)
+		}
+		stored := w.read(sub)
+		if stored.DisabledWhy != hook.WhyGone || stored.DisabledAt.IsZero() {
+			t.Errorf("%+v", stored)
+		}
+		w.checkFeed(hook.EndpointDisabled, 1)
+		r.set(func() { r.answer = nil })
+		w.change(sub, func(s *hook.Subscription) { s.DisabledAt, s.DisabledWhy = time.Time{}, "" })
+		w.pass(time.Minute)
+		checkTold(t, want, r.got())
+	})
+}
+
+func TestAReceiverThatStaysAwayIsWarnedOfAndSwitchedOff(t *testing.T) {
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		r := w.net.host("receiver")
+		sub := w.subscribe(partnerID, "receiver")
+		w.settle()
+		r.set(func() { r.up = false })
+		want := w.happen(100, 1, 3)
+		w.pass(80 * time.Hour)
+		w.checkFeed(hook.EndpointFailing, 3)
+		w.checkFeed(hook.EndpointDisabled, 1)
+		if got := w.read(sub); got.DisabledWhy != hook.WhyFailing {
+			t.Errorf("%+v", got)
+		}
+		if n := w.kept(sub); n > 3 {
+			t.Errorf("%d deliveries are kept for one that is down: the log waits", n)
+		}
+		r.set(func() { r.up = true })
+		w.change(sub, func(s *hook.Subscription) { s.DisabledAt, s.DisabledWhy = time.Time{}, "" })
+		w.pass(time.Minute)
+		checkTold(t, want, r.got())
+	})
+}
+
+func TestAMovedMerchantsOldPartnerGetsNothingThatWaits(t *testing.T) {
+	inWorld(t, 2, func(t *testing.T, w *world) {
+		r, other := w.net.host("receiver"), w.net.host("other")
+		w.subscribe(partnerID, "receiver")
+		w.subscribe(otherID, "other")
+		w.settle()
+		r.set(func() { r.up = false })
+		want := w.happen(100, 2, 1)
+		w.settle()
+		w.move(merchantID(0), otherID)
+		w.settle()
+		after := w.happen(3, 2, 1)
+		r.set(func() { r.up = true })
+		w.pass(time.Hour)
+		kept := map[string][]string{}
+		for _, lane := range []string{string(merchantID(1)) + "/provider-0"} {
+			kept[lane] = append(want[lane], after[lane]...)
+		}
+		checkTold(t, kept, r.got())
+		lane := string(merchantID(0)) + "/provider-0"
+		checkTold(t, map[string][]string{lane: after[lane]}, other.got())
+	})
+}
+
+func TestBlackHolesDoNotHoldUpOthers(t *testing.T) {
+	inWorld(t, 100, func(t *testing.T, w *world) {
+		var healthy []*receiver
+		for i := range 100 {
+			host := fmt.Sprintf("receiver-%d", i)
+			r := w.net.host(host)
+			if i%10 == 0 {
+				r.hang = true
+			} else {
+				healthy = append(healthy, r)
+			}
+			w.subscribe(merchantID(i), host)
+		}
+		w.settle()
+		for range 6 {
+			began := time.Now()
+			w.happen(1, 100, 5)
+			w.pass(time.Second)
+			for _, r := range healthy {
+				for _, c := range r.got() {
+					if c.at.Sub(began) > 900*time.Millisecond {
+						t.Fatalf("a healthy receiver was told after %s", c.at.Sub(began))
+					}
+				}
+				if n := len(r.got()); n != 5 {
+					t.Fatalf("a healthy receiver was told %d of 5", n)
+				}
+				r.set(func() { r.calls = nil })
+			}
+			w.pass(4 * time.Second)
+		}
+	})
+}
+
+func TestASubscriptionThatEndsOrChangesIsNoticedAtOnce(t *testing.T) {
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		r, other := w.net.host("receiver"), w.net.host("other")
+		sub := w.subscribe(partnerID, "receiver")
+		w.settle()
+		first := w.happen(2, 1, 1)
+		w.settle()
+		w.change(sub, func(s *hook.Subscription) { s.Target = "http://other/hook" })
+		w.settle()
+		second := w.happen(2, 1, 1)
+		w.settle()
+		w.change(sub, func(s *hook.Subscription) { s.Active = false })
+		w.settle()
+		third := w.happen(2, 1, 1)
+		w.pass(time.Hour)
+		checkTold(t, first, r.got())
+		checkTold(t, second, other.got())
+		w.change(sub, func(s *hook.Subscription) { s.Active = true })
+		w.settle()
+		lane := w.lanes(1, 1)[0]
+		second[lane] = append(second[lane], third[lane]...)
+		checkTold(t, second, other.got())
+		w.change(sub, func(s *hook.Subscription) { s.DeletedAt = now() })
+		w.settle()
+		w.happen(2, 1, 1)
+		w.pass(time.Hour)
+		checkTold(t, second, other.got())
+	})
+}
+
+func TestAStopFinishesWhatIsOnTheWireAndTheNextGoesOn(t *testing.T) {
+	inWorld(t, 4, func(t *testing.T, w *world) {
+		r := w.net.host("receiver")
+		w.subscribe(partnerID, "receiver")
+		w.settle()
+		want := map[string][]string{}
+		for range 20 {
+			for lane, ids := range w.happen(5, 4, 3) {
+				want[lane] = append(want[lane], ids...)
+			}
+			w.stop()
+			w.Dispatcher = w.engine()
+			w.run()
+		}
+		w.settle()
+		checkTold(t, want, r.got())
+	})
 }

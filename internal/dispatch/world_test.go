@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"fmt"
@@ -52,13 +53,13 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 func merchantID(i int) account.ID { return account.ID(fmt.Sprintf("P112%05d", 10001+i)) }
 
 // inWorld runs a test in a bubble with an engine that runs.
-func inWorld(t *testing.T, merchants int, test func(w *world)) {
+func inWorld(t *testing.T, merchants int, test func(t *testing.T, w *world)) {
 	dir := filepath.Join(t.TempDir(), "data")
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, store.Config{DataDir: dir}, merchants)
 		defer w.close()
 		w.run()
-		test(w)
+		test(t, w)
 	})
 }
 
@@ -176,6 +177,13 @@ func (w *world) change(sub hook.Subscription, do func(*hook.Subscription)) {
 // ids by lane.
 func (w *world) happen(n, merchants, providers int) map[string][]string {
 	w.t.Helper()
+	return w.happenWith(n, merchants, providers, nil)
+}
+
+// happenWith gives some of them ids of the caller's: by lane and index, as in
+// "P11210001/provider-0#3".
+func (w *world) happenWith(n, merchants, providers int, given map[string]string) map[string][]string {
+	w.t.Helper()
 	ids := map[string][]string{}
 	var told []hook.Entry
 	flush := func() {
@@ -193,6 +201,7 @@ func (w *world) happen(n, merchants, providers int) map[string][]string {
 					Body: fmt.Appendf(nil, `{"connection":{"id":"x","status":"ENABLED"},"connection_event":{"seq":%d}}`, i+1),
 				}
 				lane := hook.Lane(e)
+				e.ID = cmp.Or(given[fmt.Sprintf("%s#%d", lane, i)], e.ID)
 				ids[lane] = append(ids[lane], e.ID)
 				if told = append(told, e); len(told) == 2000 {
 					flush()
@@ -202,6 +211,72 @@ func (w *world) happen(n, merchants, providers int) map[string][]string {
 	}
 	flush()
 	return ids
+}
+
+// lanes are the names of those that happen tells of.
+func (w *world) lanes(merchants, providers int) []string {
+	var all []string
+	for m := range merchants {
+		for p := range providers {
+			all = append(all, fmt.Sprintf("%s/provider-%d", merchantID(m), p))
+		}
+	}
+	return all
+}
+
+// kept is how many deliveries of a subscription are to be tried again or wait.
+func (w *world) kept(sub hook.Subscription) int {
+	w.t.Helper()
+	standing, err := w.store.Standing(context.Background(), sub.Account, sub.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := len(standing.Failed)
+	for _, waiting := range standing.Waiting {
+		n += int(waiting)
+	}
+	return n
+}
+
+// move gives a merchant to another partner.
+func (w *world) move(id, to account.ID) {
+	w.t.Helper()
+	deed := w.deed(id)
+	deed.Owner = partnerID
+	_, err := w.store.MoveAccount(context.Background(), deed, to, func(store.Kept) (store.Answer, error) {
+		return store.Answer{Body: []byte("{}")}, nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// read is a subscription as it is stored.
+func (w *world) read(sub hook.Subscription) hook.Subscription {
+	w.t.Helper()
+	got, err := w.store.SubscriptionByID(context.Background(), sub.Account, sub.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got
+}
+
+// checkFeed fails unless so many entries of a type are in the partner's feed.
+func (w *world) checkFeed(what string, want int) {
+	w.t.Helper()
+	all, err := w.store.FeedAfter(context.Background(), partnerID, account.KindPartner, 0, 10_000)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0
+	for _, e := range all {
+		if e.Type == what {
+			n++
+		}
+	}
+	if n != want {
+		w.t.Errorf("%d entries say %s", n, what)
+	}
 }
 
 // pass lets a time pass, in the bubble.
