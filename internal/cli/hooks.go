@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"mooring/internal/hook"
@@ -180,7 +181,7 @@ type hookSettings struct {
 	HMACSecretFile    string   `name:"hmac-secret-file" xor:"own" placeholder:"FILE" help:"File with a secret that the header event-signature is made with (HMAC-SHA1)."`
 	AuthorizationFile string   `xor:"own" placeholder:"FILE" help:"File with what is sent as the header Authorization."`
 	Fields            *string  `placeholder:"MASK" help:"Send only these members, such as account_id,connection(connection,status); empty for everything."`
-	Exclude           []string `sep:"none" placeholder:"MASK" help:"Leave these members out; may be repeated."`
+	Exclude           []string `sep:"none" placeholder:"MASK" help:"Leave these members out, such as connection(since,due); may be repeated. Empty for none."`
 	InsecureSSL       *bool    `name:"insecure-ssl" negatable:"" help:"Send to whoever answers, whatever certificate they show; the operator must allow it."`
 	Asymmetric        *bool    `negatable:"" help:"Sign with a key pair too (v1a), so that the receiver need not keep a secret."`
 }
@@ -200,7 +201,9 @@ func (s hookSettings) body(endpoint string) (map[string]any, error) {
 			body["fields"] = nil
 		}
 	}
-	if len(s.Exclude) > 0 {
+	if slices.Equal(s.Exclude, []string{""}) {
+		body["exclude_fields"] = nil
+	} else if len(s.Exclude) > 0 {
 		body["exclude_fields"] = s.Exclude
 	}
 	if s.InsecureSSL != nil {
