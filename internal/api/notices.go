@@ -166,6 +166,9 @@ func (o operations) updateNotice(ctx context.Context, call *gate.Call, in notice
 	now := o.Now()
 	answer, err := o.Store.ChangeSubscription(ctx, d, noticeID(call), noticeKinds, now, "", func(s *store.Subscription) (store.Answer, error) {
 		before := *s.Settings.Notice
+		if (before.Digest == nil) != (settings.Digest == nil) {
+			return store.Answer{}, refusedNotice("digest", "INVALID", "a rule with a digest keeps having one, and one without keeps having none: make another rule")
+		}
 		s.Active = in.Active == nil || *in.Active
 		if s.Active && !before.StoppedAt.IsZero() {
 			return store.Answer{}, stoppedByReader()

@@ -38,6 +38,9 @@ const (
 // Causes lists all of them.
 var Causes = []Cause{TurnChanged, Stalled, Enabled, Declined, Failed, CredentialExpiring, FailingEndpoint, DisabledEndpoint}
 
+// NoticeTypes are the types of entries that a cause may come of.
+var NoticeTypes = []string{ConnectionUpdate, ConnectionStalled, EndpointFailing, EndpointDisabled}
+
 // NoticeSettings are what a rule for notices says beside where they go. An
 // empty filter lets everything pass.
 type NoticeSettings struct {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"mooring/internal/dispatch"
 	"mooring/internal/hook"
 	"mooring/internal/mail"
 	"mooring/internal/notice"
@@ -76,6 +77,19 @@ func (s *Server) writer() notice.Writer {
 			return ""
 		},
 		Link: cmp.Or(s.cfg.NoticeLink, s.cfg.PublicURL+"/v1/accounts/{account}"),
+	}
+}
+
+// senders are the ways in which subscriptions are told.
+func (s *Server) senders() map[hook.Kind]dispatch.Sender {
+	chats := dispatch.Chats{Post: s.outbound, Writer: s.writer()}
+	return map[hook.Kind]dispatch.Sender{
+		hook.KindHook:  dispatch.NewHooks(s.outbound),
+		hook.KindSlack: chats,
+		hook.KindTeams: chats,
+		hook.KindEmail: dispatch.Mailboxes{
+			Dial: s.outbound.DialRelay, Relay: s.letters.relay, From: s.letters.from, Writer: s.writer(), Link: s.readersLink,
+		},
 	}
 }
 

@@ -103,7 +103,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err = s.reachOut(); err != nil {
 		return nil, err
 	}
-	s.hooks = s.teller()
+	s.hooks = dispatch.New(s.telling())
 	s.clocks = s.simulated()
 	s.denials = api.NewDenials(s.store, s.serves, Now, cfg.Log)
 	s.feeds = api.NewFeeds(s.store, s.metrics.Gauge("mooring_feeds_open", "Streams of feeds, and calls that wait for one to go on."), cfg.Log)
@@ -174,6 +174,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.sweep(background) })
 	group.Go(func() error { return s.deliverer.Run(background) })
 	group.Go(func() error { return s.hooks.Run(background) })
+	group.Go(func() error { return dispatch.NewDigests(s.telling()).Run(background) })
 	group.Go(func() error { return s.denials.Run(background) })
 	group.Go(func() error { return s.feeds.Run(background) })
 	group.Go(func() error { return s.judgeInbox(background) })

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"mooring/internal/account"
@@ -9,7 +10,21 @@ import (
 	"mooring/internal/hook"
 )
 
-var addressesAsked = reads(`SELECT count(*) FROM subscription WHERE account = $1 AND kind = $2 AND created_at >= $3`)
+var (
+	addressesAsked = reads(`SELECT count(*) FROM subscription WHERE account = $1 AND kind = $2 AND created_at >= $3`)
+
+	rulesOfAll = reads(`SELECT ` + subscriptionColumns + ` FROM subscription
+		WHERE kind <> 'hook' AND deleted_at IS NULL ORDER BY account, id`)
+)
+
+// Digests lists the rules of all accounts that are told once a day, as far as
+// they are followed.
+func (s *Store) Digests(ctx context.Context) ([]hook.Subscription, error) {
+	rules, err := list(ctx, s, rulesOfAll, onlySubscription)
+	return slices.DeleteFunc(rules, func(r hook.Subscription) bool {
+		return !r.Told() || r.Settings.Notice == nil || r.Settings.Notice.Digest == nil
+	}), err
+}
 
 // AddressesAsked counts the rules for e-mail that an account made since a real
 // time, also those that it deleted: each asked a reader something.

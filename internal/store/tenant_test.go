@@ -30,6 +30,7 @@ var untenanted = []exception{
 	{"stalled_due <> due_at) AND due_at < $1", "what waits for too long is told of for all accounts, and no caller asks"},
 	{"FROM feed WHERE position > $1", "deliveries read the feed of all, and look at each entry's account"},
 	{"FROM subscription WHERE shard = $1", "who serves a shard tells all who are in it, and no caller asks"},
+	{"FROM subscription WHERE kind <> 'hook'", "who tells digests tells those of all accounts, and no caller asks"},
 	{"FROM subscription WHERE touched_at", "who serves shards learns of what was changed in any, and no caller asks"},
 	{"FROM feed WHERE position >= $1", "when something was told tells of nobody"},
 	{"FROM feed_arrival LIMIT 1", "whether entries wait for their positions tells of nobody"},

@@ -76,6 +76,8 @@ CREATE INDEX subscription_shard ON subscription (shard, account, id) WHERE delet
 
 CREATE INDEX subscription_touched ON subscription (touched_at);
 
+CREATE INDEX subscription_rule ON subscription (account, id) WHERE kind <> 'hook' AND deleted_at IS NULL;
+
 -- What a subscription's messages are signed or opened with.
 CREATE TABLE subscription_secret (
   account      text COLLATE "C" NOT NULL,
