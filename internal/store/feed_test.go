@@ -329,3 +329,111 @@ func testFeedAt(t *testing.T, d door) {
 		}
 	}
 }
+
+// Readers on every node follow the feed while writers write on all of them and
+// the right to give positions is taken from one hand into another all the
+// time. Each reader gets each entry once, and none before one that it got.
+func TestNodesThatRaceForTheFeedKeepItsOrder(t *testing.T) {
+	all := nodes(t, 2)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	const many, each = 4, 12
+	var wg sync.WaitGroup
+	for i := range many {
+		wg.Go(func() {
+			mustChange(t, all[0], numbered(signing(merchant), i))
+			for n := range each - 1 {
+				mustChange(t, all[n%2], numbered(posting(enabled("step")), i))
+			}
+		})
+	}
+	done := make(chan struct{})
+	var thief sync.WaitGroup
+	thief.Go(func() { // its clock is far ahead, so that every lease is over for it
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for n := 0; ; n++ {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			now := time.Now().Add(time.Duration(n+1) * time.Hour)
+			got, err := all[0].TakeLeases(ctx, "thief", now, now, sequencerLease)
+			for _, l := range got {
+				if _, err := all[0].giveSequence(ctx, l, 3); err != nil && fault.From(err).Kind != fault.Conflict {
+					t.Error(err)
+				}
+				err = all[0].LetGo(ctx, l)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	read := make([][]hook.Entry, 2*len(all))
+	for i := range read {
+		s := all[i%len(all)]
+		wg.Go(func() {
+			for len(read[i]) < many*each {
+				moved := s.FeedMoved()
+				more, err := s.FeedOfAll(ctx, int64(len(read[i])), 7)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if read[i] = append(read[i], more...); len(more) > 0 {
+					continue
+				}
+				select {
+				case <-moved:
+				case <-ctx.Done():
+					t.Errorf("reader %d has %d of %d entries", i, len(read[i]), many*each)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(done)
+	thief.Wait()
+	for i, entries := range read {
+		wantOrder(t, entries)
+		if diff := cmp.Diff(read[0], entries); diff != "" {
+			t.Errorf("reader %d got another feed than the first:\n%s", i, diff)
+		}
+	}
+}
+
+// What one node writes wakes those who wait on another.
+func TestANodeIsWokenByWhatAnotherWrites(t *testing.T) {
+	all := nodes(t, 2)
+	for i, s := range all {
+		end := int64(feedLength(t, s))
+		moved := s.FeedMoved()
+		arrive(t, all[1-i], 1)
+		<-moved
+		for moved = s.FeedMoved(); int64(feedLength(t, s)) == end; moved = s.FeedMoved() {
+			<-moved
+		}
+	}
+}
+
+func TestANodeThatStopsLetsGoOfTheFeed(t *testing.T) {
+	cfg := newPostgres(t)
+	first := openStore(t, cfg)
+	inhabit(t, first)
+	arrive(t, first, 1)
+	fed(t, first, 1)
+	held, err := first.Leases(context.Background(), sequencerLease)
+	must(t, err)
+	must(t, first.Close())
+	second := openStore(t, cfg)
+	left, err := second.Leases(context.Background(), sequencerLease)
+	must(t, err)
+	if len(held) != 1 || len(left) != 1 || left[0].Holder == held[0].Holder && left[0].Until.After(held[0].Until) {
+		t.Errorf("held as %+v, left as %+v", held, left)
+	}
+	arrive(t, second, 1)
+	fed(t, second, 2)
+}
