@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 )
 
 // print prints an attempt: what it came to, then both sides as they were.
@@ -13,6 +14,9 @@ func (a attempt) print(out io.Writer) {
 	rows := [][]string{
 		{"attempt", printable(a.ID)},
 		{"delivery", printable(a.Delivery)},
+		{"event", printable(a.Event)},
+		{"event id", printable(a.EventID)},
+		{"try", strconv.Itoa(a.Number)},
 		{"endpoint", printable(a.URL)},
 		{"at", printable(a.CreatedAt)},
 		{"took", fmt.Sprintf("%.0f ms", a.Details.Duration*1000)},

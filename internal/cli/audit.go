@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -37,16 +36,15 @@ Examples:
 
 // audited is what the table shows of a record.
 type audited struct {
-	At          string `json:"at"`
-	By          string `json:"by"`
-	Caller      string `json:"by_account"`
-	Remote      string `json:"remote"`
-	Action      string `json:"action"`
-	Target      string `json:"target"`
-	Outcome     string `json:"outcome"`
-	Reason      string `json:"reason"`
-	PagingToken string `json:"paging_token"`
-	Detail      struct {
+	At      string `json:"at"`
+	By      string `json:"by"`
+	Caller  string `json:"by_account"`
+	Remote  string `json:"remote"`
+	Action  string `json:"action"`
+	Target  string `json:"target"`
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason"`
+	Detail  struct {
 		Count int `json:"count"`
 	} `json:"detail"`
 }
@@ -62,32 +60,21 @@ func (c auditCommand) Run(ctx context.Context, stdio Stdio) error {
 		return err
 	}
 	rows := [][]string{{"TIME", "OUTCOME", "ACTION", "TARGET", "BY", "OF", "FROM", "REASON"}}
-	for left := c.Limit; c.Limit == 0 || left > 0; {
-		query.Set("limit", strconv.Itoa(maxPage))
-		if c.Limit > 0 {
-			query.Set("limit", strconv.Itoa(min(left, maxPage)))
-		}
-		var page []json.RawMessage
-		if err := server.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &page); err != nil {
+	err = server.pages(ctx, path, query, c.Limit, func(raw json.RawMessage) error {
+		var r audited
+		if err := json.Unmarshal(raw, &r); err != nil {
 			return err
 		}
-		if len(page) == 0 {
-			break
-		}
-		for _, raw := range page {
-			var r audited
-			if err := json.Unmarshal(raw, &r); err != nil {
+		if c.JSON {
+			if _, err := fmt.Fprintf(stdio.Out, "%s\n", raw); err != nil {
 				return err
 			}
-			if c.JSON {
-				if _, err := fmt.Fprintf(stdio.Out, "%s\n", raw); err != nil {
-					return err
-				}
-			}
-			rows = append(rows, r.row())
-			query.Set("starting_after", r.PagingToken)
 		}
-		left -= len(page)
+		rows = append(rows, r.row())
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if !c.JSON {
 		printTable(stdio.Out, rows)

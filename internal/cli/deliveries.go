@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,6 +36,8 @@ type attempt struct {
 	CreatedAt string `json:"created_at"`
 	Status    int    `json:"status"`
 	Event     string `json:"event"`
+	EventID   string `json:"event_id"`
+	Number    int    `json:"attempt"`
 	Error     string `json:"error"`
 	URL       string `json:"url"`
 	Request   struct {
@@ -68,22 +71,20 @@ type deliveriesListCommand struct {
 	Delivered bool   `xor:"success" help:"Only attempts that succeeded."`
 	Since     string `placeholder:"TIME" help:"Only since a time (2026-05-12T00:00:00Z), or in the last while (36h)."`
 	Until     string `placeholder:"TIME" help:"Only before a time, or longer than a while ago."`
-	Limit     int    `default:"25" help:"How many at most, 1 to 100."`
-	After     string `placeholder:"ID" help:"Begin after this attempt, the last one of the list before."`
+	Limit     int    `default:"25" help:"How many at most, newest first; 0 for all."`
 }
 
 // Help is shown below the flags.
 func (deliveriesListCommand) Help() string {
 	return `Examples:
   mooring deliveries list --account T11223352 01990f35-02bb-7e10-b5d7-91f4a7c06d33
-  mooring deliveries list 01990f35-02bb-7e10-b5d7-91f4a7c06d33 --failed --since 24h --limit 100`
+  mooring deliveries list 01990f35-02bb-7e10-b5d7-91f4a7c06d33 --failed --since 24h --limit 0`
 }
 
 // Run prints a line for each attempt.
 func (c deliveriesListCommand) Run(ctx context.Context, stdio Stdio) error {
-	query := url.Values{"limit": {strconv.Itoa(c.Limit)}}
+	query := url.Values{}
 	setUnlessEmpty(query, "event", c.Event)
-	setUnlessEmpty(query, "starting_after", c.After)
 	if c.Failed || c.Delivered {
 		query.Set("success", strconv.FormatBool(c.Delivered))
 	}
@@ -93,29 +94,46 @@ func (c deliveriesListCommand) Run(ctx context.Context, stdio Stdio) error {
 		}
 		setUnlessEmpty(query, name, text)
 	}
-	return listed(ctx, c.hookFlags, c.jsonFlag, stdio, "/deliveries?"+query.Encode(),
-		[]string{"ATTEMPT", "TIME", "EVENT", "ANSWER", "DELIVERY"}, func(a attempt) []string {
-			return []string{printable(a.ID), printable(a.CreatedAt), dash(a.Event), a.outcome(), printable(a.Delivery)}
-		})
+	list := listing{head: []string{"ATTEMPT", "TIME", "EVENT", "TRY", "ANSWER", "DELIVERY"}, json: c.JSON, out: stdio.Out}
+	return list.print(ctx, c.hookFlags, "/deliveries", c.Limit, []url.Values{query}, func(raw []byte) ([]string, error) {
+		var a attempt
+		err := json.Unmarshal(raw, &a)
+		return []string{printable(a.ID), printable(a.CreatedAt), dash(a.Event), strconv.Itoa(a.Number), a.outcome(), printable(a.Delivery)}, err
+	})
 }
 
-// listed prints what there is of a subscription, a line each.
-func listed[T any](ctx context.Context, f hookFlags, form jsonFlag, stdio Stdio, part string, head []string, row func(T) []string) error {
+// listing prints what there is of a subscription: a table, or a JSON object a line.
+type listing struct {
+	head []string
+	json bool
+	out  io.Writer
+}
+
+// print asks one question after the other, page by page, up to a limit.
+func (l listing) print(ctx context.Context, f hookFlags, part string, limit int, queries []url.Values, row func([]byte) ([]string, error)) error {
 	server, path, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
-	var answer json.RawMessage
-	if err := server.call(ctx, http.MethodGet, path+part, nil, &answer); err != nil {
-		return err
-	}
-	return printAnswer(form, stdio.Out, answer, func(all []T) {
-		rows := [][]string{head}
-		for _, one := range all {
-			rows = append(rows, row(one))
+	rows := [][]string{l.head}
+	for _, query := range queries {
+		err := server.pages(ctx, path+part, query, limit, func(raw json.RawMessage) error {
+			if l.json {
+				_, err := fmt.Fprintf(l.out, "%s\n", raw)
+				return err
+			}
+			cells, err := row(raw)
+			rows = append(rows, cells)
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		printTable(stdio.Out, rows)
-	})
+	}
+	if !l.json {
+		printTable(l.out, rows)
+	}
+	return nil
 }
 
 // deliveryFlags name one delivery of a subscription.
@@ -174,24 +192,27 @@ func (deliveriesOutstandingCommand) Help() string {
   mooring deliveries outstanding 01990f35-02bb-7e10-b5d7-91f4a7c06d33 --state dead`
 }
 
-// outstanding is a message that was not delivered.
-type outstanding struct {
-	Delivery  string `json:"event_delivery"`
-	Event     string `json:"event"`
-	State     string `json:"state"`
-	Attempts  int    `json:"attempts"`
-	DueAt     string `json:"due_at"`
-	LastError string `json:"last_error"`
-}
-
 // Run prints a line for each message.
 func (c deliveriesOutstandingCommand) Run(ctx context.Context, stdio Stdio) error {
-	query := url.Values{}
-	setUnlessEmpty(query, "state", c.State)
-	return listed(ctx, c.hookFlags, c.jsonFlag, stdio, "/outstanding?"+query.Encode(),
-		[]string{"DELIVERY", "EVENT", "STATE", "ATTEMPTS", "DUE", "LAST"}, func(o outstanding) []string {
-			return []string{printable(o.Delivery), dash(o.Event), printable(o.State), strconv.Itoa(o.Attempts), dash(o.DueAt), dash(o.LastError)}
-		})
+	var queries []url.Values
+	for _, state := range []string{"failed", "waiting", "again", "dead"} {
+		if c.State == "" || c.State == state {
+			queries = append(queries, url.Values{"state": {state}})
+		}
+	}
+	list := listing{head: []string{"DELIVERY", "EVENT", "STATE", "TRIES", "NEXT", "LAST"}, json: c.JSON, out: stdio.Out}
+	return list.print(ctx, c.hookFlags, "/outstanding", 0, queries, func(raw []byte) ([]string, error) {
+		var o struct {
+			Delivery string `json:"event_delivery"`
+			Event    string `json:"event"`
+			State    string `json:"state"`
+			Attempts int    `json:"attempts"`
+			NextAt   string `json:"next_attempt_at"`
+			Error    string `json:"error"`
+		}
+		err := json.Unmarshal(raw, &o)
+		return []string{printable(o.Delivery), dash(o.Event), printable(o.State), strconv.Itoa(o.Attempts), dash(o.NextAt), dash(o.Error)}, err
+	})
 }
 
 type deliveriesResendCommand struct{ deliveryFlags }
@@ -255,9 +276,11 @@ func (c deliveriesRecoverCommand) Run(ctx context.Context, stdio Stdio) error {
 	if err := server.call(ctx, http.MethodPost, path+"/recover", body, &answer); err != nil {
 		return err
 	}
-	if c.JSON {
-		return printJSON(stdio.Out, answer)
-	}
-	_, err = fmt.Fprintln(stdio.Out, "it is on its way again")
-	return err
+	return printAnswer(c.jsonFlag, stdio.Out, answer, func(r struct{ Deliveries int }) {
+		if c.All {
+			fmt.Fprintln(stdio.Out, "everything is told again")
+			return
+		}
+		fmt.Fprintln(stdio.Out, counted(r.Deliveries, "message"), "on the way again")
+	})
 }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -213,6 +214,36 @@ func (r *remote) call(ctx context.Context, method, path string, in, out any) err
 		request.Header.Set("Content-Type", "application/json")
 	}
 	return r.send(request, out)
+}
+
+// pages reads a list page after page, up to a limit or to its end; 0 is no limit.
+func (r *remote) pages(ctx context.Context, path string, query url.Values, limit int, item func(json.RawMessage) error) error {
+	for left := limit; limit == 0 || left > 0; {
+		size := maxPage
+		if limit > 0 {
+			size = min(left, maxPage)
+		}
+		query.Set("limit", strconv.Itoa(size))
+		var page []json.RawMessage
+		if err := r.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &page); err != nil {
+			return err
+		}
+		var last struct {
+			PagingToken string `json:"paging_token"`
+		}
+		for _, raw := range page {
+			if err := item(raw); err != nil {
+				return err
+			}
+			_ = json.Unmarshal(raw, &last) // no page, and what has no token, ends the list
+		}
+		if last.PagingToken == "" {
+			return nil
+		}
+		query.Set("starting_after", last.PagingToken)
+		left -= len(page)
+	}
+	return nil
 }
 
 // request makes a request that says who is calling.

@@ -2,6 +2,8 @@ package product
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -177,4 +179,31 @@ func lastWords(lines string) string {
 		words = append(words, fields[len(fields)-1])
 	}
 	return strings.Join(words, " ")
+}
+
+// TestDevSendsHooksToThisMachineAndNeverToItself: whoever tries hooks out has
+// the receiver at hand, and needs no flag for it.
+func TestDevSendsHooksToThisMachineAndNeverToItself(t *testing.T) {
+	s := dev(t, "--listen", "127.0.0.1:0")
+	events := make(chan string, 16)
+	program := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { events <- r.Header.Get("event") }))
+	defer program.Close()
+	create := []string{"hooks", "create", "--account", "T11223352", "--events", "account_connection_update"}
+	mooring(t, s, append(create, strings.Replace(program.URL, "127.0.0.1", "localhost", 1)+"/hook")...)
+	mooring(t, s, "trigger", "--account", "T11223352", "vipps", "declined", "--play")
+	late := time.After(drive.Patience)
+	for _, want := range []string{"ping", "account_connection_update"} {
+		select {
+		case got := <-events:
+			if got != want {
+				t.Errorf("%s comes, not %s", got, want)
+			}
+		case <-late:
+			t.Fatalf("no %s comes\n%s", want, s.Log())
+		}
+	}
+	command := launch(t, s, append(create, s.BaseURL+"/healthz")...)
+	if code, err := command.Wait(); code != 1 || err != nil || !strings.Contains(command.Log(), "config/url") && !strings.Contains(command.Log(), "url") {
+		t.Errorf("a hook to the server itself: exit %d, %v\n%s%s", code, err, command.Printed(), command.Log())
+	}
 }
