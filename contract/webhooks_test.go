@@ -89,6 +89,36 @@ func TestMessagesAreAsTheContractDescribesThem(t *testing.T) {
 	}
 }
 
+func TestAPingIsAsTheContractDescribesIt(t *testing.T) {
+	doc := assemble(t)
+	now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
+	const id = "01990f29-0c11-7b3a-9d20-6f1f0f6f7b01"
+	ping, err := hook.PingEntry(hook.Subscription{
+		ID: id, Target: "https://shop.example/hooks", Events: hook.Types, CreatedAt: now, CreatedBy: id, UpdatedAt: now, Active: true,
+		Settings: hook.Settings{SecretType: hook.SecretHMAC, Fields: "account", ExcludeFields: []string{"account/company"}, InsecureSSL: true, Asymmetric: true},
+	}, id, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var message map[string]any
+	if err := json.Unmarshal(ping.Body, &message); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := doc.Schema("#/components/schemas/PingMessage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range schema.Problems(message) {
+		t.Errorf("%s %s\n%s", problem.Path, problem.Message, ping.Body)
+	}
+	described := paths(doc, object(doc.Raw(), "components", "schemas", "PingMessage"), "")
+	for _, path := range members(message, "") {
+		if !slices.Contains(described, path) {
+			t.Errorf("%s is not described", path)
+		}
+	}
+}
+
 // told is an entry of each type that says all that it can say.
 func told(t *testing.T) []hook.Entry {
 	t.Helper()
