@@ -211,11 +211,7 @@ func (o operations) testNotice(ctx context.Context, call *gate.Call, _ struct{})
 		if !n.StoppedAt.IsZero() {
 			return store.Answer{}, stoppedByReader()
 		}
-		last := s.CreatedAt
-		if n.TriedAt.After(last) {
-			last = n.TriedAt
-		}
-		if wait := last.Add(triedAgain).Sub(now); wait > 0 {
+		if wait := n.TriedAt.Add(triedAgain).Sub(now); wait > 0 {
 			return store.Answer{}, tooOften(wait, "the rule was tried a moment ago; wait a minute")
 		}
 		n.TriedAt = now

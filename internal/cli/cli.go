@@ -52,6 +52,7 @@ type app struct {
 	Deliveries  deliveriesCommand  `cmd:"" help:"See what was delivered to a subscription, and send it again."`
 	Drift       driftCommand       `cmd:"" help:"List enabled connections that their provider sees otherwise."`
 	Audit       auditCommand       `cmd:"" help:"Show who did what to an account, and who was denied."`
+	Notices     noticesCommand     `cmd:"" help:"Tell people in words, by e-mail or in a chat."`
 	Erase       eraseCommand       `cmd:"" help:"Erase the person behind a signup."`
 	Import      importCommand      `cmd:"" help:"Take accounts in from another system."`
 	Client      clientCommand      `cmd:"" help:"Create, list, rotate, disable and delete API clients."`

@@ -160,7 +160,7 @@ func (o operation) namesAccount() bool { return o.needsToken() && strings.Contai
 // namesSomething says whether the path has an id with a pattern. Links that
 // people follow have none: a wrong one is answered with a page.
 func (o operation) namesSomething() bool {
-	return strings.Contains(o.Path, "{") && !strings.HasPrefix(o.Path, "/s/")
+	return strings.Contains(o.Path, "{") && !strings.HasPrefix(o.Path, "/s/") && !strings.HasPrefix(o.Path, "/n/")
 }
 
 // try sends a request and expects a status that the contract lists.

@@ -10,6 +10,8 @@ import (
 	"mooring/internal/account"
 	"mooring/internal/auth"
 	"mooring/internal/gate"
+	"mooring/internal/hook"
+	"mooring/internal/notice"
 )
 
 // fixture is what a parameter names, for a thing that belongs to an account.
@@ -46,6 +48,8 @@ var fixtures = map[string]fixture{
 	"callback_id":        {own: ownCall, missing: missingID},
 	"case_id":            {own: ownCase, missing: missingID},
 	"hid":                {own: ownHook, deleted: deletedHook, missing: missingID},
+	"notice_id":          {own: ownNotice, deleted: deletedNotice, missing: missingID},
+	"n/token":            {own: ownReadersLink, missing: strings.Repeat("A", 32)},
 	"recipient":          {own: ownRecipient, missing: "nobody"},
 	"token":              {own: ownLink, missing: strings.Repeat("A", 32)},
 }
@@ -77,6 +81,7 @@ var bodies = map[string]func(w *world, tn *tenant, at map[string]string) string{
 		return fmt.Sprintf(`{"block": %q}`, w.nextBlock())
 	},
 	"aid_source_hooks_post":    func(*world, *tenant, map[string]string) string { return hookBody() },
+	"account_notices_post":     func(*world, *tenant, map[string]string) string { return noticeBody },
 	"account_hook_put":         func(*world, *tenant, map[string]string) string { return `{"active": true}` },
 	"operator_recipients_post": func(w *world, _ *tenant, _ map[string]string) string { return recipientBody(named("till")) },
 }
@@ -134,6 +139,31 @@ func deletedHook(w *world, tn *tenant, id account.ID, at map[string]string) stri
 	hook := ownHook(w, tn, id, at)
 	w.must(w.ask("DELETE", fmt.Sprintf("/v1/accounts/%s/hooks/subscriptions/%s", id, hook), w.platform, nil))
 	return hook
+}
+
+// ownNotice makes a rule for notices, as old as one that may be tried.
+func ownNotice(w *world, _ *tenant, id account.ID, _ map[string]string) string {
+	answer := w.must(w.ask("POST", fmt.Sprintf("/v1/accounts/%s/notices", id), w.platform, []byte(noticeBody)))
+	return member(w.t, answer, "id")
+}
+
+const noticeBody = `{"kind": "slack", "url": "https://hooks.example.com/services/0123456789abcdef", "when": ["failed"]}`
+
+// deletedNotice makes room, too: an account has only so many.
+func deletedNotice(w *world, tn *tenant, id account.ID, at map[string]string) string {
+	rule := ownNotice(w, tn, id, at)
+	w.must(w.ask("DELETE", fmt.Sprintf("/v1/accounts/%s/notices/%s", id, rule), w.platform, nil))
+	return rule
+}
+
+// ownReadersLink is the secret part of the link of a letter to an address of the
+// merchant's, which whoever holds it may follow.
+func ownReadersLink(w *world, tn *tenant, _ account.ID, _ map[string]string) string {
+	answer := w.must(w.ask("POST", fmt.Sprintf("/v1/accounts/%s/notices", tn.merchant), w.platform,
+		[]byte(`{"kind": "email", "address": "anna@example.com", "when": ["failed"]}`)))
+	return notice.Token(w.server.Vault().Digest, hook.Subscription{
+		Account: tn.merchant, ID: member(w.t, answer, "id"), Target: "anna@example.com",
+	})
 }
 
 func recipientBody(name string) string {

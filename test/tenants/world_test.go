@@ -55,6 +55,7 @@ func newWorld(t *testing.T, change func(*server.Config)) *world {
 	cfg := server.Config{
 		Listen: "127.0.0.1:0", DataDir: dir, KeyFile: dir + ".key", Worlds: server.BothWorlds,
 		Algorithm: auth.EdDSA, LoginFailures: 1_000_000, Log: slog.New(slog.DiscardHandler),
+		SMTP: "smtp://127.0.0.1:9", MailFrom: "notices@example.com",
 	}
 	change(&cfg)
 	s, err := server.New(t.Context(), cfg)
