@@ -3,7 +3,8 @@
 //
 // It promises the exit codes 0 (done), 1 (refused or failed, with one sentence
 // on the error stream) and 2 (the command line could not be understood). It
-// must never print a secret except where a command exists to show it once.
+// must never print a secret except where a command exists to show it once, and
+// that of this machine, which listen signs with.
 package cli
 
 import (
