@@ -2,11 +2,16 @@ package cli
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var anID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
@@ -65,6 +70,80 @@ func TestSubscriptionsAreMadeChangedAndDeleted(t *testing.T) {
 	} {
 		if code, out, errs := run(t, args...); code != exitFailed || out != "" || !strings.Contains(errs, says) {
 			t.Errorf("%v: exit %d, %s%s", args, code, out, errs)
+		}
+	}
+}
+
+func TestWhatWasNotDeliveredIsSeenAndSentAgain(t *testing.T) {
+	startDev(t)
+	var taken atomic.Bool
+	events := make(chan string, 64)
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !taken.Load() {
+			w.WriteHeader(http.StatusTeapot)
+			io.WriteString(w, "not \x1b[2Jnow")
+		}
+		events <- r.Header.Get("webhook-id")
+	}))
+	defer endpoint.Close()
+	id := anID.FindString(done(t, "hooks", "create", "--account", "T11223352", endpoint.URL, "--events", "account_connection_update"))
+	deliveries := func(command string, args ...string) string {
+		t.Helper()
+		return done(t, append([]string{"deliveries", command, "--account", "T11223352", id}, args...)...)
+	}
+	<-events // the ping
+	run(t, "trigger", "--account", "T11223352", "swish", "declined", "--advance", "7h")
+	<-events
+	failed := until(t, func() (string, bool) {
+		said := deliveries("list", "--failed", "--event", "account_connection_update", "--since", "1h")
+		return said, strings.Contains(said, "418")
+	})
+	attempt := anID.FindString(failed)
+	shown := deliveries("show", attempt)
+	for _, line := range []string{endpoint.URL, "answer    418", "webhook-id: ", `"event":`, "not  [2Jnow"} {
+		if !strings.Contains(shown, line) {
+			t.Errorf("shown without %q:\n%s", line, shown)
+		}
+	}
+	if said := deliveries("outstanding"); !strings.Contains(said, "account_connection_update  failed") {
+		t.Errorf("outstanding:\n%s", said)
+	}
+	taken.Store(true)
+	if said := deliveries("resend", attempt); said != "it is on its way again\n" {
+		t.Error(said)
+	}
+	until(t, func() (string, bool) {
+		said := deliveries("outstanding")
+		return said, strings.Count(said, "\n") == 1
+	})
+	if said := deliveries("list", "--delivered", "--limit", "0", "--json"); !strings.Contains(said, `"status":200`) || strings.Contains(said, `"status":418`) {
+		t.Errorf("delivered:\n%s", said)
+	}
+	if said := deliveries("recover", "--since", "1h"); said != "0 messages on the way again\n" {
+		t.Error(said)
+	}
+	if said := deliveries("recover", "--since", "1h", "--all"); said != "everything is told again\n" {
+		t.Error(said)
+	}
+	if code, _, errs := run(t, "deliveries", "show", "--account", "T11223352", id, id); code != exitFailed || !strings.Contains(errs, "there is no attempt "+id) {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+}
+
+// until asks again and again until the answer is the one that is waited for.
+func until(t *testing.T, ask func() (string, bool)) string {
+	t.Helper()
+	tick, late := time.NewTicker(50*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for {
+		said, arrived := ask()
+		if arrived {
+			return said
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal(said)
 		}
 	}
 }
