@@ -71,8 +71,9 @@ type serveCommand struct {
 	CaseRegistry     cdd.Registry   `enum:"off,exists,active" default:"off" help:"What a signup with a case_id asks of the case: nothing (off), that the account opened it (exists), or that it is ACTIVE, too (active)."`
 	gatewayFlags
 	mailFlags
-	Retention  time.Duration `default:"43824h" help:"How long what stands for a deleted account is kept before it is erased: five years unless said otherwise. An operator may set another time for one account."`
-	DrainDelay time.Duration `default:"1s" help:"How long to answer, not ready, after being told to stop; at most 5s."`
+	Retention     time.Duration `default:"43824h" help:"How long what stands for a deleted account is kept before it is erased: five years unless said otherwise. An operator may set another time for one account."`
+	HookRetention time.Duration `default:"720h" help:"How long attempts to tell hooks, and deliveries that were given up, are kept: 30 days unless said otherwise."`
+	DrainDelay    time.Duration `default:"1s" help:"How long to answer, not ready, after being told to stop; at most 5s."`
 }
 
 // gatewayFlags say how providers are reached.
@@ -163,7 +164,7 @@ func (c serveCommand) Run(ctx context.Context, stdio Stdio) error {
 		Listen: c.Listen, PublicURL: c.PublicURL, DataDir: c.Data, Database: c.Database, MustExist: true, KeyFile: keyFile,
 		Providers: c.Providers, Reload: reload,
 		Worlds: c.World, DocumentedHost: c.DocumentedHost, Algorithm: c.SigningAlgorithm,
-		LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry, DrainDelay: c.DrainDelay, Retention: c.Retention,
+		LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry, DrainDelay: c.DrainDelay, Retention: c.Retention, HookRetention: c.HookRetention,
 		Gateways: c.Gateway, GatewaySecretFile: c.GatewaySecretFile, OutboundAllow: c.OutboundAllow,
 		SMTP: c.SMTP, SMTPPasswordFile: c.SMTPPasswordFile, MailFrom: c.MailFrom, NoticeLink: c.NoticeLink, OutboundUnverified: c.OutboundUnverified, Log: log,
 	})
