@@ -106,21 +106,8 @@ type event struct{ ID, Event, Status string }
 // verify reads every connection and holds it against what was promised.
 func (c *crasher) verify(s *drive.Server) {
 	c.t.Helper()
-	client := drive.NewClient(s.BaseURL)
 	for _, slug := range slugs {
-		path := slug
-		if slug == "payex" {
-			path = "payex/payex.creditcard"
-		}
-		answer, err := client.Do(http.MethodGet,
-			"/v1/accounts/"+s.SecondAccount+"/management/settings/connections/"+path, bearer(c.tokens["second"]), nil)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		got := decode[struct {
-			Status string
-			Events []event
-		}](c.t, answer)
+		got := c.read(s, slug)
 		times, names := map[string]int{}, map[string]int{}
 		for _, e := range got.Events {
 			times[e.ID]++
@@ -138,4 +125,23 @@ func (c *crasher) verify(s *drive.Server) {
 			c.t.Fatalf("%s: the status is %s, that of the last event %s", slug, got.Status, last.Status)
 		}
 	}
+}
+
+// history is a connection with its events.
+type history struct {
+	Status string
+	Events []event
+}
+
+func (c *crasher) read(s *drive.Server, slug string) history {
+	c.t.Helper()
+	if slug == "payex" {
+		slug = "payex/payex.creditcard"
+	}
+	answer, err := drive.NewClient(s.BaseURL).Do(http.MethodGet,
+		"/v1/accounts/"+s.SecondAccount+"/management/settings/connections/"+slug, bearer(c.tokens["second"]), nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return decode[history](c.t, answer)
 }
