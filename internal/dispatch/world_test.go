@@ -1,8 +1,8 @@
 package dispatch
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
