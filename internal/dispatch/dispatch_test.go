@@ -10,6 +10,8 @@ import (
 
 	"mooring/internal/hook"
 	"mooring/internal/outbound"
+	"mooring/internal/store"
+	"mooring/internal/store/storetest"
 )
 
 func asError(err error) (outbound.Kind, bool) {
@@ -164,6 +166,12 @@ func TestOneThatIsAlwaysRefusedDiesAndItsLaneGoesOn(t *testing.T) {
 		}
 		if n := w.kept(sub); n != 0 {
 			t.Errorf("%d deliveries wait", n)
+		}
+		r.set(func() { r.answer, r.calls = nil, nil })
+		w.recover(sub, store.Recovery{})
+		w.pass(time.Hour)
+		if got := ids(r.got()); len(got) != 1 || got[0] != poison {
+			t.Errorf("what died is asked for again, and %v came", got)
 		}
 	})
 }
@@ -361,4 +369,68 @@ func TestAStopFinishesWhatIsOnTheWireAndTheNextGoesOn(t *testing.T) {
 		w.settle()
 		checkTold(t, want, r.got())
 	})
+}
+
+func TestEverythingIsToldAgainFromAPointOn(t *testing.T) {
+	inWorld(t, 2, func(t *testing.T, w *world) {
+		r := w.net.host("receiver")
+		sub := w.subscribe(partnerID, "receiver")
+		w.settle()
+		want := w.happen(50, 2, 1)
+		w.settle()
+		first := r.got()
+		w.recover(sub, store.Recovery{All: true})
+		w.settle()
+		again := r.got()[len(first):]
+		checkTold(t, want, again)
+		bodies := map[string]string{}
+		for _, c := range first {
+			bodies[c.id] = c.delivery + c.body
+		}
+		for _, c := range again {
+			if bodies[c.id] != c.delivery+c.body {
+				t.Errorf("%s was sent again as another message", c.id)
+			}
+		}
+	})
+}
+
+// TestTwoNodesShareTheWork tells a hundred subscriptions from two engines over
+// one database, of which one ends in the middle.
+func TestTwoNodesShareTheWork(t *testing.T) {
+	w := newWorld(t, store.Config{Database: storetest.Postgres(t)}, 10)
+	defer w.close()
+	quick := rhythm{look: 50 * time.Millisecond, renew: 100 * time.Millisecond, lease: 2 * time.Second}
+	w.rhythm = quick
+	w.run()
+	r := w.net.host("receiver")
+	for i := range 20 {
+		w.subscribe(merchantID(i%10), "receiver")
+	}
+	second := &world{t: t, store: w.store, net: w.net}
+	second.Dispatcher = second.engine()
+	second.rhythm = quick
+	second.run()
+	want := map[string][]string{}
+	for i := range 6 {
+		for lane, ids := range w.happen(5, 10, 1) {
+			want[lane] = append(want[lane], ids...)
+		}
+		r.await(t, (i+1)*5*20)
+		if i == 3 {
+			second.stop()
+		}
+	}
+	counts := map[string]int{}
+	for _, c := range r.got() {
+		counts[c.delivery]++
+	}
+	for id, n := range counts {
+		if n != 1 {
+			t.Errorf("delivery %s was made %d times", id, n)
+		}
+	}
+	if len(counts) != 6*5*20 {
+		t.Errorf("%d deliveries were made", len(counts))
+	}
 }

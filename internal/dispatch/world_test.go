@@ -238,6 +238,16 @@ func (w *world) kept(sub hook.Subscription) int {
 	return n
 }
 
+// recover has a subscription told again.
+func (w *world) recover(sub hook.Subscription, what store.Recovery) {
+	w.t.Helper()
+	_, err := w.store.Recover(context.Background(), w.deed(sub.Account), sub.ID, []hook.Kind{hook.KindHook}, what, now(),
+		func(int64) (store.Answer, error) { return store.Answer{Body: []byte("{}")}, nil })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // move gives a merchant to another partner.
 func (w *world) move(id, to account.ID) {
 	w.t.Helper()
@@ -296,6 +306,7 @@ type receiver struct {
 	answer func(c call) (status int, header http.Header)
 	up     bool
 	hang   bool
+	came   chan struct{}
 }
 
 // call is one message that came.
@@ -320,6 +331,23 @@ func (r *receiver) got() []call {
 	return append([]call(nil), r.calls...)
 }
 
+// await returns when so many calls came, and fails when they do not come.
+func (r *receiver) await(t testing.TB, n int) {
+	t.Helper()
+	limit := time.After(30 * time.Second)
+	for {
+		got := len(r.got())
+		if got >= n {
+			return
+		}
+		select {
+		case <-r.came:
+		case <-limit:
+			t.Fatalf("%d of %d calls came", got, n)
+		}
+	}
+}
+
 func (r *receiver) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -337,6 +365,10 @@ func (r *receiver) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	hang := r.hang
 	r.calls = append(r.calls, c)
 	r.mu.Unlock()
+	select {
+	case r.came <- struct{}{}:
+	default:
+	}
 	if hang {
 		<-req.Context().Done()
 		return
@@ -369,7 +401,7 @@ func newNetwork() *network {
 
 // host makes a receiver that answers 200.
 func (n *network) host(name string) *receiver {
-	r := &receiver{up: true}
+	r := &receiver{up: true, came: make(chan struct{}, 1)}
 	l := &pipeListener{conns: make(chan net.Conn), ended: make(chan struct{})}
 	n.mu.Lock()
 	n.hosts[name], n.pipes[name] = r, l
