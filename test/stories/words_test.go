@@ -54,6 +54,7 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"header": word(header), "body": body, "keep": word(keep), "basic": word(basic), "write": word(write),
 	"every": word(every), "remember": word(remember), "same-as": word(sameAs), "log": log,
 	"publish-keys": word(publishKeys), "assert": word(assert), "await": word(await),
+	"receiver": word(receiver), "until": word(until),
 }
 
 // word makes a command of a function that has no use for "!".
