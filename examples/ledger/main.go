@@ -34,9 +34,7 @@ func main() {
 		log.Fatal(err)
 	}
 	r.secret = strings.TrimSpace(string(secret))
-	if err := follow(&r, *file); err != nil {
-		log.Fatal(err)
-	}
+	log.Fatal(follow(&r, *file))
 }
 
 // follow reads on for ever. It fails when the ledger can't be kept; when
