@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: help build test stories table seed-check interop bench bench-tokens bench-hooks format need
+.PHONY: help build test stories table seed-check interop bench bench-tokens soak-hooks bench-hooks format need
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-tokens: ## how many tokens a second are issued, beside oidc-provider from 
 bench-hooks: ## how many hooks are told a second, beside a bare HTTP client and River; how soon, beside endpoints that never answer
 	@test/need.sh postgresql
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/hookbench
+
+soak-hooks: ## a million deliveries to a receiver that was away for a day
+	go test -count 1 -timeout 60m ./internal/dispatch -run TestManyDeliveries -soak 1000000
 
 format: ## rewrite the Go files the way `make test` wants them
 	$(TOOL) gofumpt -w .
