@@ -40,10 +40,9 @@ type world struct {
 	t     testing.TB
 	store *store.Store
 	*Dispatcher
-	boss   auth.Caller
-	net    *network
-	stop   func()
-	sealed map[string]hook.Secrets
+	boss auth.Caller
+	net  *network
+	stop func()
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
@@ -311,9 +310,7 @@ type receiver struct {
 
 // call is one message that came.
 type call struct {
-	id, lane, delivery, event string
-	account                   string
-	body                      string
+	id, delivery, event, body string
 	at                        time.Time
 	status                    int
 }
