@@ -53,10 +53,6 @@ var (
 
 var errNoUUID = errors.New("an id must be a UUID in lower case")
 
-// lastID is the highest id, after which a list that begins with the newest
-// begins.
-const lastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-
 // Audit writes records that belong to no change of a connection.
 func (s *Store) Audit(ctx context.Context, records ...AuditRecord) error {
 	return s.transact(ctx, func(ctx context.Context, t *tx) error { return t.audit(ctx, records...) })

@@ -19,15 +19,12 @@ var (
 		WHERE provider = $1 AND kind = 'batch' AND account BETWEEN $2 AND $3 AND signup = $4`)
 )
 
-// noSignup is before the id of every signup.
-const noSignup = "00000000-0000-0000-0000-000000000000"
-
 // Waiting lists the signups of a world that wait to be answered in a file of a
 // provider, in the order in which they were made, beginning after the one with
 // the id after.
 func (s *Store) Waiting(ctx context.Context, world account.World, provider, after string, limit int) ([]Task, error) {
 	if after == "" {
-		after = noSignup
+		after = firstID
 	}
 	if !isID(after) {
 		return nil, nil

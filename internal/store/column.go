@@ -9,6 +9,13 @@ import (
 	"github.com/google/uuid"
 )
 
+// The lowest and the highest id: a list begins after the one, and one with the
+// newest first before the other.
+const (
+	firstID = "00000000-0000-0000-0000-000000000000"
+	lastID  = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+)
+
 // micros is a time as it is stored: UTC microseconds, NULL for the zero time.
 func micros(t time.Time) any {
 	if t.IsZero() {

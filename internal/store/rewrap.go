@@ -27,9 +27,6 @@ const (
 	rewrapsDataKeys = "data"
 )
 
-// firstID is the lowest id.
-const firstID = "00000000-0000-0000-0000-000000000000"
-
 // wrappedKey is a key of either kind as a rotation sees it.
 type wrappedKey struct {
 	position string
