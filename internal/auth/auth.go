@@ -28,13 +28,10 @@ const (
 	ScopeRelease       = "release:credentials"  // extension: credentials of any provider, encrypted to a recipient
 )
 
-// providerScope begins the scope of provider clients; the slug follows.
+// providerScope begins the one scope that a client of a provider has
+// (extension); the slug follows. It lists and reports on the connections of one
+// provider, of every account of an owner, and sees nothing else.
 const providerScope = "provider:connections:"
-
-// ProviderScope is the one scope that a client of a provider has (extension):
-// it lists and reports on the connections of one provider, of every account of
-// an owner, and sees nothing else.
-func ProviderScope(slug string) string { return providerScope + slug }
 
 // Provider is the slug of the provider that the scopes are for; "" when they
 // are not those of a provider's client.

@@ -137,7 +137,7 @@ func (w *world) newTenant(slug string) *tenant {
 	w.remove(platformID, tn.deleted)
 	tn.tokens[partnerA] = w.token(tn.clients[tn.partner], tn.partner)
 	tn.tokens[merchant] = w.token(tn.clients[tn.merchant], tn.merchant)
-	reports, _ := w.newClient(tn.partner, tn.partner, auth.ProviderScope(slug))
+	reports, _ := w.newClient(tn.partner, tn.partner, "provider:connections:"+slug)
 	tn.tokens[ofProvider] = w.token(reports, tn.partner)
 	tn.tokens[acting] = w.act(tn)
 	tn.tokens[callback] = w.callbackToken(tn.merchant, slug, w.signup(tn.merchant, slug))
