@@ -5,7 +5,8 @@
 // It promises that every refused credential gets the same answer whatever the
 // reason, that a caller never has more than its grant has now (within the
 // second in which nodes learn of a change, five when the database is away),
-// and that nobody tries secrets without limit. It must never answer with a
+// and that nobody tries secrets without limit; an assertion, which nobody can
+// guess, is verified before a limit is asked. It must never answer with a
 // reason, and must never trust what it remembers longer than it says here.
 package access
 

@@ -96,7 +96,7 @@ func (p place) compare(other place) int {
 // all of one moment. It is Missing when there is none, or none that the caller
 // covers or owns.
 func (s *Store) Connection(ctx context.Context, caller auth.Caller, id account.ID, provider string) (*connection.Connection, error) {
-	return s.wholeConnection(ctx, place{id, provider}, func(t *tx) (c *connection.Connection, err error) {
+	return s.wholeConnection(ctx, func(t *tx) (c *connection.Connection, err error) {
 		err = t.load(ctx, connectionSeen, intoConnection(&c), id, provider, caller.Covers(id), caller.Account, false)
 		return c, err
 	})
@@ -104,26 +104,13 @@ func (s *Store) Connection(ctx context.Context, caller auth.Caller, id account.I
 
 // wholeConnection reads what belongs to a connection whose head is found; it is
 // Missing when none is.
-func (s *Store) wholeConnection(ctx context.Context, at place, head func(*tx) (*connection.Connection, error)) (*connection.Connection, error) {
+func (s *Store) wholeConnection(ctx context.Context, head func(*tx) (*connection.Connection, error)) (*connection.Connection, error) {
 	var c *connection.Connection
 	err := s.snapshot(ctx, func(t *tx) (err error) {
 		if c, err = head(t); err != nil || c == nil {
 			return err
 		}
-		c.Signups = make([]connection.Signup, 0, c.LastSignup)
-		c.Events = make([]connection.Event, 0, c.LastSeq)
-		if err := t.load(ctx, signupsAll, func(r row) error {
-			signup, err := scanSignup(r)
-			c.Signups = append(c.Signups, signup)
-			return err
-		}, at.account, at.provider); err != nil {
-			return err
-		}
-		return t.load(ctx, eventsAll, func(r row) error {
-			event, err := scanEvent(r)
-			c.Events = append(c.Events, event)
-			return err
-		}, at.account, at.provider)
+		return t.history(ctx, c)
 	})
 	if err == nil && c == nil {
 		err = fault.Missing()

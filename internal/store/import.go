@@ -42,9 +42,7 @@ var (
 
 	connectionsOfAccount = reads(`SELECT ` + connectionColumns + ` FROM connection WHERE account = $1 ORDER BY provider`)
 
-	wholeAccount = reads(`SELECT ` + accountColumns + `,
-			coalesce((SELECT p.profile FROM account_profile AS p WHERE p.account = a.id), '{}')
-		FROM account AS a WHERE a.id = $1`)
+	wholeAccount = reads(`SELECT ` + wholeColumns + ` FROM account AS a WHERE a.id = $1`)
 
 	referencesOfAccount = reads(`SELECT provider, reference, signup FROM callback_reference WHERE account = $1`)
 
@@ -105,6 +103,8 @@ func (t *tx) known(ctx context.Context, id account.ID) (*Known, error) {
 
 // history fills in the signups and events of a connection.
 func (t *tx) history(ctx context.Context, c *connection.Connection) error {
+	c.Signups = make([]connection.Signup, 0, c.LastSignup)
+	c.Events = make([]connection.Event, 0, c.LastSeq)
 	if err := t.load(ctx, signupsAll, func(r row) error {
 		signup, err := scanSignup(r)
 		c.Signups = append(c.Signups, signup)

@@ -13,12 +13,13 @@ import (
 	"mooring/internal/hook"
 )
 
+// wholeColumns are an account, a, with its profile.
+const wholeColumns = accountColumns + `, coalesce((SELECT p.profile FROM account_profile AS p WHERE p.account = a.id), '{}')`
+
 var (
 	// The path's owner ($2) is the account's, or a platform ($3) of its world; none
 	// when the path names the account alone ($4).
-	profileSeen = reads(`SELECT ` + accountColumns + `,
-			coalesce((SELECT p.profile FROM account_profile AS p WHERE p.account = a.id), '{}')
-		FROM account AS a WHERE a.id = $1 AND a.deleted_at IS NULL
+	profileSeen = reads(`SELECT ` + wholeColumns + ` FROM account AS a WHERE a.id = $1 AND a.deleted_at IS NULL
 			AND ($4 OR a.owner = $2 OR ($3 AND substr(a.id, 1, 1) = substr($2, 1, 1)))`)
 
 	profileOfUpdate = writes(`SELECT profile FROM account_profile WHERE account = $1`)

@@ -78,7 +78,7 @@ func (s *Store) ProviderConnection(
 		world = worldOf(owner)
 	}
 	slug, ahead := cmp.Or(caller.Provider, provider), int64(0)
-	c, err := s.wholeConnection(ctx, place{id, slug}, func(t *tx) (c *connection.Connection, err error) {
+	c, err := s.wholeConnection(ctx, func(t *tx) (c *connection.Connection, err error) {
 		err = t.load(ctx, providerConnectionSeen, func(r row) error {
 			c, err = scanConnection(r, &ahead)
 			return err
