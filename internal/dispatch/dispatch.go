@@ -68,6 +68,7 @@ type Dispatcher struct {
 
 	checked accounts // of the goroutine that starts attempts
 	working sync.WaitGroup
+	rested  chan *work      // for those who have made an attempt, and wait for another
 	sending context.Context // ends when what is on the wire is cut off
 	cutOff  context.CancelFunc
 	asking  context.Context // of reads and writes
@@ -90,7 +91,7 @@ func New(d Deps) *Dispatcher {
 	return &Dispatcher{
 		Deps: d, rhythm: r, inbox: newInbox(), metrics: newMetrics(d.Metrics),
 		endpoints: map[key]*endpoint{}, heard: map[account.ID][]*endpoint{}, tail: newTail(), shards: newShards(),
-		look: make(chan struct{}, 1),
+		look: make(chan struct{}, 1), rested: make(chan *work),
 	}
 }
 

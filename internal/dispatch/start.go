@@ -39,8 +39,27 @@ func (d *Dispatcher) start(ctx context.Context, batch []*work) {
 		case !may(w, now):
 			d.inbox.land(landing{work: w, verdict: refused, finished: d.Now()})
 		default:
-			go d.fly(w)
+			d.takeOff(w)
 		}
+	}
+}
+
+// takeOff has a goroutine make an attempt: one that has made another, whose
+// stack has grown already, or a new one.
+func (d *Dispatcher) takeOff(w *work) {
+	select {
+	case d.rested <- w:
+	default:
+		go func() {
+			for next := w; next != nil; {
+				d.fly(next)
+				select {
+				case next = <-d.rested:
+				case <-d.sending.Done():
+					next = nil
+				}
+			}
+		}()
 	}
 }
 
@@ -121,7 +140,7 @@ const knownAccounts = 20_000
 // of are the accounts that a batch is about or for, as they are at a moment
 // after the batch was picked.
 func (a *accounts) of(ctx context.Context, s *store.Store, batch []*work) (map[account.ID]account.Account, error) {
-	epoch, err := s.Epoch(ctx)
+	epoch, err := s.RecentEpoch(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ func testEpoch(t *testing.T, d door) {
 	ctx := context.Background()
 	moved := func(do string, by int64, fn func() error) {
 		t.Helper()
-		before, err := s.Epoch(ctx)
+		before, err := s.RecentEpoch(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,6 +29,9 @@ func testEpoch(t *testing.T, d door) {
 		}
 		if after-before != by {
 			t.Errorf("%s moved the epoch by %d, want %d", do, after-before, by)
+		}
+		if recent, err := s.RecentEpoch(ctx); recent != after || err != nil {
+			t.Errorf("after %s, which was answered, the recent epoch is %d, want %d: %v", do, recent, after, err)
 		}
 	}
 	key := SealedKey{ID: "k", Purpose: "signing", Sealed: []byte("s"), CreatedAt: noon}

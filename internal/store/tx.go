@@ -282,8 +282,11 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 		return s.judge(s.engine.troubleAtCommit(err), err)
 	}
 	s.commits.Add(1)
-	if moved := s.epochMoved.Load(); t.moved && moved != nil {
-		(*moved)()
+	if t.moved {
+		s.moves.Add(1)
+		if moved := s.epochMoved.Load(); moved != nil {
+			(*moved)()
+		}
 	}
 	if touched := s.subscriptionTouched.Load(); t.touched && touched != nil {
 		(*touched)()
