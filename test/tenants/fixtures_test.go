@@ -12,6 +12,8 @@ import (
 	"mooring/internal/gate"
 	"mooring/internal/hook"
 	"mooring/internal/notice"
+	"mooring/internal/server"
+	"mooring/internal/store"
 )
 
 // fixture is what a parameter names, for a thing that belongs to an account.
@@ -47,6 +49,7 @@ var fixtures = map[string]fixture{
 	"callback_reference": {own: ownSignup, missing: missingID},
 	"callback_id":        {own: ownCall, missing: missingID},
 	"case_id":            {own: ownCase, missing: missingID},
+	"delivery_id":        {own: ownDelivery, missing: missingID},
 	"hid":                {own: ownHook, deleted: deletedHook, missing: missingID},
 	"notice_id":          {own: ownNotice, deleted: deletedNotice, missing: missingID},
 	"n/token":            {own: ownReadersLink, missing: strings.Repeat("A", 32)},
@@ -164,6 +167,20 @@ func ownReadersLink(w *world, tn *tenant, _ account.ID, _ map[string]string) str
 	return notice.Token(w.server.Vault().Digest, hook.Subscription{
 		Account: tn.merchant, ID: member(w.t, answer, "id"), Target: "anna@example.com",
 	})
+
+}
+
+// ownDelivery is an attempt of the subscription before it in the path, as if it
+// had been made.
+func ownDelivery(w *world, _ *tenant, id account.ID, at map[string]string) string {
+	attempt, entry := uuid.Must(uuid.NewV7()).String(), uuid.Must(uuid.NewV7()).String()
+	must(w.t, w.server.Store().Record(w.t.Context(), nil, []store.Outcome{{
+		Account: id, Subscription: at["hid"], Attempts: []store.Attempt{{
+			Account: id, Subscription: at["hid"], ID: attempt, Delivery: hook.DeliveryID(at["hid"], entry), Entry: entry,
+			Type: hook.Ping, Target: "https://example.com/", Number: 1, At: server.Now(), Status: 204,
+		}},
+	}}))
+	return attempt
 }
 
 func recipientBody(name string) string {
