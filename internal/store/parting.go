@@ -23,6 +23,12 @@ var (
 		FROM (SELECT id AS client, created_by AS made_by FROM client WHERE account = $1
 			UNION SELECT client, created_by FROM client_secret WHERE account = $1) AS m`)
 
+	// Who named where each subscription goes, and whether he is a client of the
+	// other account.
+	targetsNamed = writes(`SELECT s.id, s.target_by, EXISTS (
+			SELECT 1 FROM client AS o WHERE o.account = $2 AND CAST(o.id AS text) = s.target_by)
+		FROM subscription AS s WHERE s.account = $1 AND s.deleted_at IS NULL AND s.disabled_at IS NULL`)
+
 	clientShut = writes(`UPDATE client SET disabled = $3, updated_at = $4
 		WHERE account = $1 AND id = $2 AND NOT disabled AND deleted_at IS NULL`)
 )
@@ -45,6 +51,9 @@ func (t *tx) part(ctx context.Context, acc account.Account, to account.ID, now t
 			left.Clients = append(left.Clients, id)
 		}
 	}
+	if err := t.partSubscriptions(ctx, acc, known, now); err != nil {
+		return Parted{}, err
+	}
 	p, err := t.profileOf(ctx, acc.ID)
 	if err != nil || p[account.MemberKeys] == nil {
 		return left, err
@@ -53,6 +62,36 @@ func (t *tx) part(ctx context.Context, acc account.Account, to account.ID, now t
 	delete(p, account.MemberKeys)
 	acc.Owner = to
 	return left, t.saveProfile(ctx, acc, p)
+}
+
+// byOwnerBefore is why a subscription is switched off whose endpoint may be that
+// of somebody who has nothing to do with the account any more.
+const byOwnerBefore = "named by the owner before"
+
+// partSubscriptions switches off what the owner of an account before a move, or
+// a client that he can get in with, has told him of it.
+func (t *tx) partSubscriptions(ctx context.Context, acc account.Account, known []string, now time.Time) error {
+	var theirs []string
+	if err := t.load(ctx, targetsNamed, func(r row) error {
+		var (
+			id, by string
+			his    bool
+		)
+		err := r.Scan(&id, &by, &his)
+		if his || slices.Contains(known, by) {
+			theirs = append(theirs, id)
+		}
+		return err
+	}, acc.ID, acc.Owner); err != nil {
+		return err
+	}
+	for _, id := range theirs {
+		t.touched = true
+		if _, err := t.change(ctx, subscriptionDisabled, string(acc.ID), id, micros(now), byOwnerBefore); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // knownTo is the clients of an account whose secrets a client of another one

@@ -10,6 +10,7 @@ import (
 
 	"mooring/internal/account"
 	"mooring/internal/auth"
+	"mooring/internal/hook"
 )
 
 // Who owned an account can't get in any more by what he made in it, himself or
@@ -49,6 +50,18 @@ func testParting(t *testing.T, d door) {
 	rotate(own, rotated, time.Hour) // what the partner knows is good for an hour more
 	rotate(acting, again, 0)
 	rotate(own, again, 0) // and this no more
+	subscribe := func(who auth.Caller) string {
+		t.Helper()
+		id := newID()
+		_, err := s.AddSubscription(ctx, Deed{Caller: who, About: merchantID}, Subscription{Subscription: hook.Subscription{
+			ID: id, Kind: hook.KindHook, Target: "https://example.com", Active: true, CreatedAt: noon,
+		}}, "", noAnswer)
+		must(t, err)
+		return id
+	}
+	told := map[string]bool{
+		subscribe(acting): true, subscribe(auth.Caller{Client: direct, Account: merchantID}): true, subscribe(own): false,
+	}
 	root := Deed{Caller: holding(t, s, platform, auth.ScopeAdminAccounts), About: merchantID}
 	_, err := s.SwitchClient(ctx, root, closed, true, noon, shows)
 	must(t, err)
@@ -82,6 +95,11 @@ func testParting(t *testing.T, d door) {
 	for id, want := range map[string]bool{direct: true, chained: true, rotated: true, closed: true, seeded: false, ownOne: false, again: false} {
 		if c, _, err := s.Client(ctx, id); err != nil || c.Disabled != want {
 			t.Errorf("client %s is disabled: %t, %v; want %t", id, c.Disabled, err, want)
+		}
+	}
+	for id, want := range told {
+		if sub, err := s.SubscriptionByID(ctx, merchantID, id); err != nil || sub.DisabledAt.IsZero() == want {
+			t.Errorf("subscription %s is %+v, %v; switched off %t", id, sub, err, want)
 		}
 	}
 	if at, err := s.KeysAt(ctx, merchantID); err != nil || at != "" {
