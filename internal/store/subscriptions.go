@@ -218,6 +218,7 @@ func (s *Store) onSubscription(
 		if err != nil {
 			return Answer{}, err
 		}
+		found.Progress = Progress{Account: acc.ID, Subscription: id}
 		if err := t.load(ctx, progressOwn, found.Progress.scan, string(acc.ID), id); err != nil {
 			return Answer{}, err
 		}
@@ -254,10 +255,10 @@ func (s *Store) Subscriptions(ctx context.Context, caller auth.Caller, id accoun
 			return err
 		}
 		if err := t.load(ctx, progressOfAccount, func(r row) error {
-			var p Progress
+			p := Progress{Account: id}
 			err := p.scanWith(r, &p.Subscription)
 			if i := slices.IndexFunc(subs, func(s Subscription) bool { return s.ID == p.Subscription }); i >= 0 {
-				p.Account, subs[i].Progress = id, p
+				subs[i].Progress = p
 			}
 			return err
 		}, string(id)); err != nil {

@@ -20,3 +20,6 @@ func Occupy() (release func()) {
 		}
 	}
 }
+
+// OpenSecret opens a secret of a subscription as it stands in the database.
+var OpenSecret = (*Vault).openSecret
