@@ -167,7 +167,6 @@ func ownReadersLink(w *world, tn *tenant, _ account.ID, _ map[string]string) str
 	return notice.Token(w.server.Vault().Digest, hook.Subscription{
 		Account: tn.merchant, ID: member(w.t, answer, "id"), Target: "anna@example.com",
 	})
-
 }
 
 // ownDelivery is an attempt of the subscription before it in the path, as if it
