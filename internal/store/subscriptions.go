@@ -83,8 +83,6 @@ var (
 
 	subscriptionsOfShard = reads(`SELECT ` + subscriptionColumns + ` FROM subscription
 		WHERE shard = $1 AND deleted_at IS NULL ORDER BY account, id`)
-
-	subscriptionsTouched = reads(`SELECT ` + subscriptionColumns + ` FROM subscription WHERE touched_at >= $1 ORDER BY touched_at`)
 )
 
 // AddSubscription makes a subscription of the account of a deed, with its
@@ -302,12 +300,6 @@ func (s *Store) SubscriptionByID(ctx context.Context, id account.ID, subscriptio
 // SubscriptionsOfShard lists those of all accounts that belong to a part.
 func (s *Store) SubscriptionsOfShard(ctx context.Context, shard int64) ([]hook.Subscription, error) {
 	return list(ctx, s, subscriptionsOfShard, onlySubscription, shard)
-}
-
-// SubscriptionsTouched lists those of all accounts that somebody wrote to at a
-// real time or after it, also when they were deleted then.
-func (s *Store) SubscriptionsTouched(ctx context.Context, since time.Time) ([]hook.Subscription, error) {
-	return list(ctx, s, subscriptionsTouched, onlySubscription, micros(since))
 }
 
 var errNoKind = errors.New("a subscription has no kind")

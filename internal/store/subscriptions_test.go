@@ -99,7 +99,7 @@ func testSubscriptionChanges(t *testing.T, d door) {
 	if err != nil || got.Target != "https://example.com/other" || len(got.Secrets) != 2 || !got.Secrets[0].ExpiresAt.Equal(noon.Add(time.Hour)) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	changed, err := s.SubscriptionsTouched(t.Context(), noon.Add(2*time.Microsecond))
+	changed, err := s.SubscriptionsWritten(t.Context(), noon.Add(2*time.Microsecond))
 	if err != nil || len(changed) != 1 {
 		t.Errorf("a change in the moment of another is not seen: %+v, %v", changed, err)
 	}
