@@ -52,9 +52,15 @@ var (
 	failedDue = writes(`UPDATE delivery SET due_at = $4
 		WHERE account = $1 AND subscription = $2 AND state = 'failed' AND position > $3`)
 
-	deadForgotten = writes(`DELETE FROM delivery WHERE account = $1 AND subscription = $2 AND state = 'dead' AND position > $3`)
+	// What was given up after where it goes back to is told from the log.
+	deadForgotten = writes(`DELETE FROM delivery WHERE account = $1 AND subscription = $2 AND state = 'dead'
+		AND position > (SELECT rewind FROM subscription_progress WHERE account = $1 AND subscription = $2)`)
 
-	progressRewound = writes(`UPDATE subscription_progress SET rewind = $3 WHERE account = $1 AND subscription = $2`)
+	// One that is behind stays where it is: it never goes ahead over what it was
+	// not told.
+	progressRewound = define(writing,
+		`UPDATE subscription_progress SET rewind = min(position, coalesce(rewind, position), $3) WHERE account = $1 AND subscription = $2`,
+		`UPDATE subscription_progress SET rewind = least(position, rewind, $3) WHERE account = $1 AND subscription = $2`)
 
 	// Whoever asks finds only what was in its own feed.
 	entryPosition = reads(`SELECT position FROM feed
@@ -201,10 +207,11 @@ func (s *Store) Recover(
 		}
 		due := int64(0)
 		if what.All {
-			for _, st := range []*statement{deadForgotten, progressRewound} {
-				if _, err := t.change(ctx, st, string(sub.Account), sub.ID, what.After); err != nil {
-					return Answer{}, err
-				}
+			if _, err := t.change(ctx, progressRewound, string(sub.Account), sub.ID, what.After); err != nil {
+				return Answer{}, err
+			}
+			if _, err := t.change(ctx, deadForgotten, string(sub.Account), sub.ID); err != nil {
+				return Answer{}, err
 			}
 			return show(0)
 		}
