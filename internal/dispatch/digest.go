@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -30,9 +31,10 @@ const (
 // else has to be remembered, and a repeated attempt has the same entries.
 type Digests struct {
 	Deps
-	holder string
-	most   int // entries in one message
-	lease  store.Lease
+	holder  string
+	most    int // entries in one message
+	lease   store.Lease
+	metrics metrics
 
 	mu   sync.Mutex
 	done map[key]time.Time // the time of the digest that is told in full
@@ -41,7 +43,10 @@ type Digests struct {
 
 // NewDigests makes it; it needs what the engine needs.
 func NewDigests(d Deps) *Digests {
-	return &Digests{Deps: d, holder: d.NewID(), most: digestEntries, done: map[key]time.Time{}, rest: map[key]time.Time{}}
+	return &Digests{
+		Deps: d, holder: d.NewID(), most: digestEntries, metrics: newMetrics(d.Metrics),
+		done: map[key]time.Time{}, rest: map[key]time.Time{},
+	}
 }
 
 // Run tells digests until ctx ends.
@@ -72,6 +77,9 @@ func (d *Digests) Round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.forget(rules)
+	asking, end := d.whileHeld(ctx)
+	defer end()
 	hands := make(chan struct{}, digestHands)
 	var working sync.WaitGroup
 	for _, rule := range rules {
@@ -79,9 +87,12 @@ func (d *Digests) Round(ctx context.Context) error {
 			continue
 		}
 		hands <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
 		working.Go(func() {
 			defer func() { <-hands }()
-			if err := d.look(ctx, rule); err != nil && ctx.Err() == nil {
+			if err := d.look(asking, rule); err != nil && asking.Err() == nil {
 				d.Log.Warn("a digest could not be told", "account", rule.Account, "subscription", rule.ID, "error", err)
 			}
 		})
@@ -111,6 +122,56 @@ func (d *Digests) hold(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
+// whileHeld keeps the lease while a round lasts. Its context ends with the
+// lease, so that nothing is sent that another node may send, and a while after
+// ctx, so that what is on the wire then comes to its end.
+func (d *Digests) whileHeld(ctx context.Context) (held context.Context, end func()) {
+	held, lost := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopPatience, lost) })
+	lease := d.lease
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		tick := time.NewTicker(digestHeld / 4)
+		defer tick.Stop()
+		until := lease.Until
+		for {
+			select {
+			case <-held.Done():
+				return
+			case <-tick.C:
+			}
+			now := d.Now()
+			switch kept, err := d.Store.RenewLeases(held, now.Add(digestHeld), lease); {
+			case err == nil && len(kept) > 0:
+				until = kept[0].Until
+			case err == nil || !now.Add(digestHeld/4).Before(until):
+				lost()
+			}
+		}
+	})
+	return held, func() { stop(); lost(); keeping.Wait() }
+}
+
+// forget drops what is known of rules that are no more.
+func (d *Digests) forget(rules []hook.Subscription) {
+	there := make(map[key]bool, len(rules))
+	for _, rule := range rules {
+		there[key{rule.Account, rule.ID}] = true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	gone := func(k key, _ time.Time) bool { return !there[k] }
+	maps.DeleteFunc(d.done, gone)
+	maps.DeleteFunc(d.rest, gone)
+}
+
+// record writes what came of an attempt, also when we are to stop: it was made.
+func (d *Digests) record(ctx context.Context, o store.Outcome) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writePatience)
+	defer cancel()
+	return d.Store.Record(ctx, []store.Lease{d.lease}, []store.Outcome{o})
+}
+
 // look tells a rule that it is tried, and its digest when that is due.
 func (d *Digests) look(ctx context.Context, rule hook.Subscription) error {
 	pings, err := d.Store.DeliveriesAgain(ctx, rule.Account, rule.ID, 1)
@@ -118,6 +179,9 @@ func (d *Digests) look(ctx context.Context, rule hook.Subscription) error {
 		return err
 	}
 	for i := range pings {
+		if d.Now().Before(pings[i].DueAt) {
+			continue
+		}
 		if err := d.ping(ctx, rule, &pings[i]); err != nil {
 			return err
 		}
@@ -161,13 +225,18 @@ func (d *Digests) ping(ctx context.Context, rule hook.Subscription, row *store.D
 		return err
 	}
 	if owner, there := own[rule.Account]; there && !owner.Deleted() && rule.Told() {
-		attempt, _, err := d.attempt(ctx, rule, []hook.Entry{entry}, 1)
+		attempt, result, err := d.attempt(ctx, rule, []hook.Entry{entry}, row.Attempts+1)
 		if err != nil {
 			return err
 		}
 		outcome.Attempts = []store.Attempt{attempt}
+		if result.Ours { // nobody heard of it: it is tried again
+			row.DueAt = d.Now().Add(hook.ProbeWait(int(row.Attempts), d.Chance()))
+			row.Attempts, row.LastError = row.Attempts+1, result.Why()
+			outcome.Gone, outcome.Put = nil, []store.Delivery{*row}
+		}
 	}
-	return d.Store.Record(ctx, []store.Lease{d.lease}, []store.Outcome{outcome})
+	return d.record(ctx, outcome)
 }
 
 // tell tells a rule what was told before a time, or some of it when that is
@@ -189,7 +258,7 @@ func (d *Digests) tell(ctx context.Context, rule hook.Subscription, due time.Tim
 	if len(entries) == 0 {
 		if scanned > p.Position {
 			p.Position = scanned
-			err = d.Store.Record(ctx, []store.Lease{d.lease}, []store.Outcome{{Account: rule.Account, Subscription: rule.ID, Progress: &p}})
+			err = d.record(ctx, store.Outcome{Account: rule.Account, Subscription: rule.ID, Progress: &p})
 		}
 		if err == nil && !more {
 			d.settle(rule, due, time.Time{})
@@ -202,7 +271,7 @@ func (d *Digests) tell(ctx context.Context, rule hook.Subscription, due time.Tim
 		return false, err
 	}
 	outcome, rest := d.judge(rule, p, scanned, attempt, result)
-	if err := d.Store.Record(ctx, []store.Lease{d.lease}, []store.Outcome{outcome}); err != nil {
+	if err := d.record(ctx, outcome); err != nil {
 		return false, err
 	}
 	if !result.OK() {
@@ -235,6 +304,9 @@ func (d *Digests) judge(
 	}
 	outcome := store.Outcome{
 		Account: rule.Account, Subscription: rule.ID, Progress: &p, Attempts: []store.Attempt{attempt}, Disabled: change.Disabled, At: now,
+	}
+	if change.Warn > 0 || change.Disabled != "" {
+		outcome.Told = []hook.Entry{hook.OfEndpoint("", rule, health, change, d.NewID(), now)}
 	}
 	if change.Disabled != "" {
 		d.Log.Info("a rule for notices was switched off", "account", rule.Account, "subscription", rule.ID, "why", change.Disabled)
@@ -317,6 +389,7 @@ func (d *Digests) attempt(
 	if result.Status == 0 && ctx.Err() != nil {
 		return store.Attempt{}, result, errCutOff
 	}
+	d.metrics.sent(result)
 	kind := digestType
 	if last.Type == hook.Ping {
 		kind = hook.Ping

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"container/heap"
-	"encoding/json"
 	"time"
 
 	"mooring/internal/hook"
@@ -50,7 +49,7 @@ func (d *Dispatcher) judge(ep *endpoint, w *work, l *landing) {
 	switch turn := hook.Next(int(w.number), wasOpen || health.Open(), l.result, d.Chance()); {
 	case turn.Done:
 		ep.settle(w)
-	case w.position == 0: // a ping is tried once
+	case w.position == 0 && !l.result.Ours: // a ping is tried once
 		ep.settle(w)
 	default:
 		ep.fail(w, turn, l, wasOpen)
@@ -59,12 +58,12 @@ func (d *Dispatcher) judge(ep *endpoint, w *work, l *landing) {
 		ep.revive(l.finished)
 	}
 	if change.Warn > 0 {
-		d.tell(ep, hook.EndpointFailing, change.Warn, "", l.finished)
+		ep.tell(change, l.finished)
 	}
 	if change.Disabled != "" && !ep.retiring {
 		d.Log.Info("an endpoint was switched off", "account", ep.account, "subscription", ep.id, "why", change.Disabled)
 		ep.out.disabled = change.Disabled
-		d.tell(ep, hook.EndpointDisabled, 100, change.Disabled, l.finished)
+		ep.tell(change, l.finished)
 		d.retire(ep)
 	}
 }
@@ -142,7 +141,7 @@ func (ep *endpoint) fail(w *work, turn hook.Turn, l *landing, wasOpen bool) {
 	if w.row.FirstAt.IsZero() {
 		w.row.FirstAt = l.attempt.At
 	}
-	if !wasOpen { // those while it is taken for dead do not count
+	if !wasOpen && !l.result.Ours { // those while it is taken for dead do not count
 		w.row.Attempts = w.number
 		w.number++
 	}
@@ -193,18 +192,8 @@ func (ep *endpoint) revive(now time.Time) {
 	}
 }
 
-// tell writes about an endpoint into the feed of whose it is.
-func (d *Dispatcher) tell(ep *endpoint, what string, percent int, why string, at time.Time) {
-	body := map[string]any{"subscription": map[string]any{"id": ep.id}, "percent": percent}
-	if why != "" {
-		body["reason"] = why
-	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		d.Log.Error("what is to be told of an endpoint can't be written", "error", err)
-		return
-	}
-	ep.out.told = append(ep.out.told, hook.Entry{
-		ID: d.NewID(), Account: ep.account, Type: what, At: at, ToldAt: at, Body: text,
-	})
+// tell writes what changed of an endpoint into the feed of whose it is, which the
+// store knows.
+func (ep *endpoint) tell(change hook.Change, at time.Time) {
+	ep.out.told = append(ep.out.told, hook.OfEndpoint("", *ep.sub, ep.health, change, ep.d.NewID(), at))
 }

@@ -3,8 +3,10 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"mooring/internal/hook"
@@ -44,7 +46,16 @@ type Mailboxes struct {
 	From   mail.Address
 	Writer notice.Writer
 	Link   func(hook.Subscription) string // where a reader agrees to a rule or ends it
+	Log    *slog.Logger
+	Now    func() time.Time
+
+	mu     sync.Mutex
+	said   time.Time // when the log was last told that the relay fails
+	failed bool      // it did the last time
 }
+
+// saidEvery is how often the log is told that letters wait for the relay.
+const saidEvery = time.Minute
 
 // letterTime is how long handing over one letter may take.
 const letterTime = 30 * time.Second
@@ -60,10 +71,11 @@ const (
 )
 
 // Send hands a letter over. Its status is the one of SMTP; nothing of what the
-// relay said is kept.
-func (m Mailboxes) Send(ctx context.Context, l Letter) (hook.Result, []byte) {
+// relay said is kept. While it is the relay that fails, letters wait, and no rule
+// is to blame.
+func (m *Mailboxes) Send(ctx context.Context, l Letter) (hook.Result, []byte) {
 	if m.Relay == nil {
-		return hook.Result{Err: errNoRelay, Unreached: true}, nil
+		return m.noted(ctx, hook.Result{Err: errNoRelay, Ours: true}), nil
 	}
 	letter, err := m.letter(l)
 	if err != nil {
@@ -74,12 +86,29 @@ func (m Mailboxes) Send(ctx context.Context, l Letter) (hook.Result, []byte) {
 	began := time.Now()
 	result := m.handOver(ctx, letter)
 	result.Took = time.Since(began)
-	return result, nil
+	return m.noted(ctx, result), nil
+}
+
+// noted tells the log when letters begin to wait for the relay, now and then
+// while they do, and when they go out again.
+func (m *Mailboxes) noted(ctx context.Context, r hook.Result) hook.Result {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now, before := m.Now(), m.failed
+	m.failed = r.Ours
+	switch {
+	case r.Ours && (!before || now.Sub(m.said) >= saidEvery):
+		m.said = now
+		m.Log.WarnContext(ctx, "the mail relay can't be used; letters wait for it", "why", r.Why())
+	case before && !r.Ours:
+		m.Log.InfoContext(ctx, "the mail relay can be used again")
+	}
+	return r
 }
 
 // letter puts into words what is due. Who has not agreed yet is asked, and told
 // nothing else.
-func (m Mailboxes) letter(l Letter) (mail.Message, error) {
+func (m *Mailboxes) letter(l Letter) (mail.Message, error) {
 	s, link := l.Subscription, m.Link(l.Subscription)
 	var text notice.Text
 	switch agreed := s.Settings.Notice != nil && s.Settings.Notice.Running(s.Kind); {
@@ -99,32 +128,32 @@ func (m Mailboxes) letter(l Letter) (mail.Message, error) {
 
 var errNotAgreed = errors.New("the reader has not agreed to notices")
 
-func (m Mailboxes) handOver(ctx context.Context, letter mail.Message) hook.Result {
+func (m *Mailboxes) handOver(ctx context.Context, letter mail.Message) hook.Result {
 	conn, err := m.Dial(ctx)
 	if failed, ok := errors.AsType[*outbound.Error](err); ok {
-		return hook.Result{Err: failed.Kind.Word(), Unreached: true}
+		return hook.Result{Err: failed.Kind.Word(), Ours: true}
 	}
 	if err != nil {
-		return hook.Result{Err: errRelayLost, Unreached: true}
+		return hook.Result{Err: errRelayLost, Ours: true}
 	}
 	err = m.Relay.Send(ctx, conn, letter)
-	if refused, ok := errors.AsType[*mail.Refusal](err); ok {
-		return hook.Result{Status: refused.Code}
-	}
+	result := hook.Result{Err: errBadLetter, Ours: mail.OfRelay(err)}
+	refused, isRefused := errors.AsType[*mail.Refusal](err)
 	switch {
 	case err == nil:
 		return hook.Result{Status: smtpTaken}
+	case isRefused:
+		result.Status, result.Err = refused.Code, ""
 	case errors.Is(err, mail.ErrTLS):
-		return hook.Result{Err: errRelayTLS, Unreached: true}
+		result.Err = errRelayTLS
 	case errors.Is(err, mail.ErrLogin):
-		return hook.Result{Err: errRelayLogin, Unreached: true}
+		result.Err = errRelayLogin
 	case errors.Is(err, mail.ErrSlow):
-		return hook.Result{Err: errRelaySlow}
+		result.Err = errRelaySlow
 	case errors.Is(err, mail.ErrLost):
-		return hook.Result{Err: errRelayLost}
-	default:
-		return hook.Result{Err: errBadLetter}
+		result.Err = errRelayLost
 	}
+	return result
 }
 
 // smtpTaken is what a relay answers once a letter is its own.

@@ -54,6 +54,9 @@ func (h Health) After(r Result, now time.Time, chance float64) (Health, Change) 
 	if r.OK() {
 		return Health{SucceededAt: now}, Change{Closed: h.Open()}
 	}
+	if r.Ours {
+		return h.waiting(now, chance), Change{}
+	}
 	if h.FailingSince.IsZero() {
 		h.FailingSince = now
 	}
@@ -65,12 +68,23 @@ func (h Health) After(r Result, now time.Time, chance float64) (Health, Change) 
 		h.Failures = max(h.Failures, manyFailures)
 	}
 	if h.Failures >= manyFailures && !early {
-		h.ProbeAt = now.Add(max(probeWait(h.Failures-manyFailures, chance), min(r.RetryAfter, maxRetryAfter)))
+		h.ProbeAt = now.Add(max(ProbeWait(h.Failures-manyFailures, chance), min(r.RetryAfter, maxRetryAfter)))
 	}
 	if r.Gone() {
 		return h, Change{Disabled: WhyGone}
 	}
 	return h.patience(now)
+}
+
+// waiting is the health while the way there is not open: probed like one that is
+// dead, and held against nobody.
+func (h Health) waiting(now time.Time, chance float64) Health {
+	if h.Open() && !h.ProbeDue(now) {
+		return h
+	}
+	h.Failures = max(h.Failures+1, manyFailures)
+	h.ProbeAt = now.Add(ProbeWait(h.Failures-manyFailures, chance))
+	return h
 }
 
 // patience warns, and gives up. Nobody is switched off who was not warned, so
@@ -90,7 +104,8 @@ func (h Health) patience(now time.Time) (Health, Change) {
 	return h, Change{}
 }
 
-func probeWait(n int, chance float64) time.Duration {
+// ProbeWait is how long one waits for the next probe after n of them.
+func ProbeWait(n int, chance float64) time.Duration {
 	if n < len(probes) {
 		return jitter(probes[n], chance)
 	}

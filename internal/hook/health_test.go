@@ -175,3 +175,28 @@ func TestTheCircuitKeepsItsPromises(t *testing.T) {
 		}
 	})
 }
+
+func TestAWayThatIsNotOpenIsHeldAgainstNobody(t *testing.T) {
+	start := time.Date(2026, 5, 12, 9, 30, 0, 0, time.UTC)
+	closed := hook.Result{Err: "connect", Ours: true}
+	for _, before := range []hook.Health{{}, {Failures: 1, FailingSince: start, Warned: 70}} {
+		h, at := before, start
+		for n := range 100 {
+			var change hook.Change
+			if h, change = h.After(closed, at, 0.5); change != (hook.Change{}) {
+				t.Fatalf("after %d of them: %+v", n, change)
+			}
+			if !h.Open() || h.FailingSince != before.FailingSince || h.Warned != before.Warned {
+				t.Fatalf("after %d of them: %+v", n, h)
+			}
+			at = h.ProbeAt
+		}
+		if took := at.Sub(start); took < 8*time.Hour || took > 20*time.Hour {
+			t.Errorf("a hundred probes took %s", took)
+		}
+		h, change := h.After(hook.Result{Status: 250}, at, 0.5)
+		if h.Open() || h.Failures != 0 || !change.Closed {
+			t.Errorf("then one that is taken: %+v, %+v", h, change)
+		}
+	}
+}

@@ -25,6 +25,7 @@ type Result struct {
 	Status     int           // of the answer; 0 when there was none
 	Err        string        // why there was none, as a category that anybody may see; "" when there was one
 	Unreached  bool          // no connection could be made
+	Ours       bool          // the way there is the operator's, and was not open: it says nothing about the receiver
 	RetryAfter time.Duration // what the answer asked for; 0 when nothing
 	Took       time.Duration
 }

@@ -88,6 +88,27 @@ var (
 	ErrLost  = errors.New("the connection to the relay broke")
 )
 
+// OfRelay says whether an error of Send is the relay's, or of how we may use it,
+// whoever the letter is for: it could not be reached, took no login, or not our
+// sender.
+func OfRelay(err error) bool {
+	refused, ok := errors.AsType[*Refusal](err)
+	if !ok {
+		return errors.Is(err, ErrTLS) || errors.Is(err, ErrLogin) || errors.Is(err, ErrSlow) || errors.Is(err, ErrLost)
+	}
+	return refused.Code == closing || refused.At == atGreeting || refused.At == atLogin || refused.At == atSender
+}
+
+// closing is what a relay answers that goes away.
+const closing = 421
+
+// What is asked of a relay before anything about a letter's reader.
+const (
+	atGreeting = "the greeting"
+	atLogin    = "AUTH"
+	atSender   = "MAIL"
+)
+
 // Send hands a message over on a connection to the relay, which it closes. It
 // is nil once the relay has said that the letter is its own; any error is a
 // *Refusal or one of the ways above.
@@ -101,14 +122,14 @@ func (r Relay) Send(ctx context.Context, conn net.Conn, m Message) error {
 	}
 	c, err := r.greet(ctx, conn, m.From.domain)
 	if err != nil {
-		return why(ctx, "the greeting", err)
+		return why(ctx, atGreeting, err)
 	}
 	defer c.Close()
 	if err := r.login(c); err != nil {
-		return why(ctx, "AUTH", err)
+		return why(ctx, atLogin, err)
 	}
 	if err := c.Mail(m.From.String()); err != nil {
-		return why(ctx, "MAIL", err)
+		return why(ctx, atSender, err)
 	}
 	if err := c.Rcpt(m.To.String()); err != nil {
 		return why(ctx, "RCPT", err)

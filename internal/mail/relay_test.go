@@ -229,6 +229,8 @@ func TestNothingIsSaidToARelayThatCannotBeTrusted(t *testing.T) {
 			r := startRelay(t, test.set)
 			if err := r.send(t, test.url, login, message(t)); !errors.Is(err, test.want) {
 				t.Errorf("sending gave %v, want %v", err, test.want)
+			} else if !OfRelay(err) {
+				t.Error("it is not taken for the relay's")
 			}
 			commands, letters, said := r.heard()
 			if len(letters) > 0 || said != "" || strings.Contains(commands, "anna") {
@@ -260,6 +262,9 @@ func TestARefusalIsACodeAndNoWordOfTheRelays(t *testing.T) {
 		got, ok := errors.AsType[*Refusal](err)
 		if !ok || *got != test.want {
 			t.Errorf("%s: %v, want %+v", word, err, test.want)
+		}
+		if readers := word == "RCPT" || word == "DATA" || word == "."; OfRelay(err) == readers {
+			t.Errorf("%s: it is the relay's: %v", word, !readers)
 		}
 		if err != nil && strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: the error quotes the relay: %v", word, err)

@@ -87,8 +87,9 @@ func (s *Server) senders() map[hook.Kind]dispatch.Sender {
 		hook.KindHook:  dispatch.NewHooks(s.outbound),
 		hook.KindSlack: chats,
 		hook.KindTeams: chats,
-		hook.KindEmail: dispatch.Mailboxes{
+		hook.KindEmail: &dispatch.Mailboxes{
 			Dial: s.outbound.DialRelay, Relay: s.letters.relay, From: s.letters.from, Writer: s.writer(), Link: s.readersLink,
+			Log: s.cfg.Log, Now: Now,
 		},
 	}
 }
