@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -270,7 +271,8 @@ func (w *world) read(sub hook.Subscription) hook.Subscription {
 	return got
 }
 
-// checkFeed fails unless so many entries of a type are in the partner's feed.
+// checkFeed fails unless so many entries about endpoints, of a type, are in the
+// partner's feed, and say what is documented.
 func (w *world) checkFeed(what string, want int) {
 	w.t.Helper()
 	all, err := w.store.FeedAfter(context.Background(), partnerID, account.KindPartner, 0, 10_000)
@@ -281,10 +283,36 @@ func (w *world) checkFeed(what string, want int) {
 	for _, e := range all {
 		if e.Type == what {
 			n++
+			w.checkEndpoint(e)
 		}
 	}
 	if n != want {
 		w.t.Errorf("%d entries say %s", n, what)
+	}
+}
+
+func (w *world) checkEndpoint(e hook.Entry) {
+	w.t.Helper()
+	var body struct {
+		Subscription struct {
+			ID           string    `json:"id"`
+			Kind         hook.Kind `json:"kind"`
+			FailingSince time.Time `json:"failing_since"`
+		} `json:"subscription"`
+		Percent *int    `json:"percent"`
+		Reason  *string `json:"reason"`
+	}
+	in := json.NewDecoder(bytes.NewReader(e.Body))
+	in.DisallowUnknownFields()
+	if err := in.Decode(&body); err != nil {
+		w.t.Fatal(err)
+	}
+	s, off := body.Subscription, e.Type == hook.EndpointDisabled
+	if e.Owner != partnerID || s.ID == "" || s.Kind != hook.KindHook || s.FailingSince.IsZero() || s.FailingSince.After(e.At) {
+		w.t.Errorf("%+v says %s", e, e.Body)
+	}
+	if (body.Percent == nil) != off || (body.Reason == nil) == off {
+		w.t.Errorf("%s says %s", e.Type, e.Body)
 	}
 }
 

@@ -197,7 +197,11 @@ func (r Relay) login(c *smtp.Client) error {
 
 // why says what went wrong, without a word of the relay's.
 func why(ctx context.Context, at string, err error) error {
-	if answer, ok := errors.AsType[*textproto.Error](err); ok {
+	answer, answered := errors.AsType[*textproto.Error](err)
+	switch {
+	case answered && answer.Code < 400: // it agreed to what was not asked: nothing it says can be relied on
+		return ErrLost
+	case answered:
 		return &Refusal{answer.Code, at}
 	}
 	timeout, isNet := errors.AsType[net.Error](err)

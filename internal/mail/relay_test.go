@@ -272,6 +272,16 @@ func TestARefusalIsACodeAndNoWordOfTheRelays(t *testing.T) {
 	}
 }
 
+func TestAnAnswerToSomethingElseDoesNotTakeTheLetter(t *testing.T) {
+	for word, answer := range map[string]string{"DATA": "250 canary", "AUTH": "250 canary", "RCPT": "354 canary", ".": "354 canary"} {
+		r := startRelay(t, func(r *relay) { r.answers = map[string]string{word: answer} })
+		err := r.send(t, "smtp://mooring@example.com", secret.NewPlain("p"), message(t))
+		if !errors.Is(err, ErrLost) {
+			t.Errorf("%s answered with %s: %v", word, answer, err)
+		}
+	}
+}
+
 func TestWhatTheRelayHasTakenIsSentThoughItNeverSaysGoodbye(t *testing.T) {
 	r := startRelay(t, func(r *relay) { r.answers = map[string]string{"QUIT": "500 canary"} })
 	if err := r.send(t, "smtp://example.com", secret.Plain{}, message(t)); err != nil {
