@@ -218,14 +218,23 @@ func (o operations) changeHook(ctx context.Context, call *gate.Call, in hookBody
 			return store.Answer{}, err
 		}
 		sub.UpdatedAt = now
-		if edit.on { // it is mended
-			sub.DisabledAt, sub.DisabledWhy = time.Time{}, ""
-			sub.Progress = store.Progress{SucceededAt: sub.Progress.SucceededAt}
+		if edit.on {
+			switchOn(sub)
 		}
 		body, err := encode(o.showHook(*sub, key))
 		return store.Answer{Body: body}, err
 	})
 	return replyWith(call, answer, err)
+}
+
+// switchOn takes an endpoint that was switched off for mended: what it failed
+// before does not count. One that fails goes on failing until it takes something.
+func switchOn(sub *store.Subscription) {
+	if sub.DisabledAt.IsZero() {
+		return
+	}
+	sub.DisabledAt, sub.DisabledWhy = time.Time{}, ""
+	sub.Progress = store.Progress{SucceededAt: sub.Progress.SucceededAt}
 }
 
 // deleteHook ends a subscription, with its secrets.

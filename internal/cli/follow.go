@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"mooring/internal/outbound"
@@ -21,7 +22,7 @@ import (
 type followFlags struct {
 	remoteFlags
 	Account    string   `placeholder:"ID" help:"Whose feed: of a merchant, a partner or a platform. Default: the account of the API client."`
-	ReplayFrom string   `placeholder:"WHERE" help:"Begin behind a cursor, at a time (2026-05-12T09:00:00Z, or 2h ago), or at the start; without it, with what comes."`
+	ReplayFrom string   `placeholder:"WHERE" help:"Begin behind a cursor, at a time (2026-05-12T09:00:00Z), so long ago (2h), or at the start; without it, with what comes."`
 	Events     []string `placeholder:"NAME" help:"Only events of this name, such as account_connection_update; may be repeated."`
 	Connection []string `placeholder:"NAME" help:"Only of connections to this provider; may be repeated."`
 	Status     []string `placeholder:"STATUS" help:"Only of connections that stand so after it: pending, enabled, failed or declined."`
@@ -118,7 +119,7 @@ func (f *follower) begin(ctx context.Context, from string, now time.Time) error 
 
 // timeOf reads a time, or a while before now.
 func timeOf(text string, now time.Time) (time.Time, bool) {
-	if ago, err := time.ParseDuration(text); err == nil {
+	if ago, err := time.ParseDuration(strings.TrimSpace(strings.TrimSuffix(text, "ago"))); err == nil && ago >= 0 {
 		return now.Add(-ago), true
 	}
 	at, err := time.Parse(time.RFC3339, text)

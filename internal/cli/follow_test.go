@@ -168,3 +168,20 @@ func TestPausesGrowUpToHalfAMinute(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereToBeginIsATimeOrAWhileAgo(t *testing.T) {
+	now := time.Date(2026, 5, 12, 9, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"2h": now.Add(-2 * time.Hour), "2h ago": now.Add(-2 * time.Hour), "90m ago": now.Add(-90 * time.Minute),
+		"2026-05-12T07:00:00Z": now.Add(-2 * time.Hour),
+	} {
+		if at, ok := timeOf(text, now); !ok || !at.Equal(want) {
+			t.Errorf("%s: %s, %v", text, at, ok)
+		}
+	}
+	for _, text := range []string{"", "start", "-2h", "ago", "c12"} {
+		if at, ok := timeOf(text, now); ok {
+			t.Errorf("%q is %s", text, at)
+		}
+	}
+}
