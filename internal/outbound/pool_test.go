@@ -17,7 +17,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	s, came := receiver(t, func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
 	s.Start()
 	defer s.Close()
-	c := impatient(outbound.Config{}, nil)
+	c := patient(outbound.Config{})
 	defer c.Close()
 	for range 10 {
 		if a, err := post(c, s.URL); err != nil || string(a.Body) != "{}" {
@@ -53,7 +53,7 @@ func TestWhatComesUnaskedEndsAConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sent := make(chan bool, 4)
 			url, came := script(t, func(_ int64, conn net.Conn, in *bufio.Reader) { serve(conn, sent, in) })
-			c := impatient(outbound.Config{}, nil)
+			c := patient(outbound.Config{})
 			defer c.Close()
 			for range 4 {
 				if a, err := post(c, url); err != nil || string(a.Body) != "good" {
@@ -77,7 +77,7 @@ func TestAConnectionThatEndsWhenItIsUsedAgainIsMadeAnew(t *testing.T) {
 			io.WriteString(conn, good)
 		}
 	})
-	c := impatient(outbound.Config{}, nil)
+	c := patient(outbound.Config{})
 	defer c.Close()
 	for range 3 {
 		if a, err := post(c, url); err != nil || a.Status != 200 {

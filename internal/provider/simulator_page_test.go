@@ -106,7 +106,8 @@ In this order:
 
 Later, while the signup is pending: ` + "`mooring simulate --account T11223352 --connection vipps --scenario declined`" + `, or
 ` + "`POST /v1/accounts/{aid}/connections/{connection}/simulate`" + `. The new scenario begins at once and what was left of the old one does not
-happen. A person can also follow ` + "`signup.url`" + ` and sign or decline: that plays the rest of ` + "`happy`" + ` or ` + "`declined`" + ` in one go.
+happen. ` + "`mooring trigger --account T11223352 vipps declined --play`" + ` does the same, moves the clock to the end of it, and prints the events as
+they come. A person can also follow ` + "`signup.url`" + ` and sign or decline: that plays the rest of ` + "`happy`" + ` or ` + "`declined`" + ` in one go.
 
 ## Letting time pass
 

@@ -60,7 +60,7 @@ func (c Config) letters() (letters, error) {
 
 // checkNoticeLink refuses a link that no reader could follow.
 func checkNoticeLink(link string) error {
-	u, err := url.Parse(strings.NewReplacer("{account}", "P11200000", "{connection}", "vipps").Replace(link))
+	u, err := url.Parse(strings.NewReplacer("{account}", "P11200000", "{connection}", "provider").Replace(link))
 	if link != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(link, " \r\n\t<>")) {
 		return errors.New("the link of notices must look like https://console.example.com/accounts/{account}")
 	}
