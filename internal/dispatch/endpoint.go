@@ -51,6 +51,7 @@ type endpoint struct {
 	out       outgoing
 	noted     bool // with the recorder
 	writing   bool
+	written   int // how often what is to be written was
 	inDirty   bool
 	timer     timer
 	gone      bool // its results are only noted: another has taken its place, or none
@@ -137,8 +138,8 @@ func (ep *endpoint) progress() *store.Progress {
 	return p
 }
 
-// full says whether as much is in hand as may be.
-func (ep *endpoint) full() bool { return len(ep.works) >= window }
+// full says whether as much is in hand as may be, or waits to be written.
+func (ep *endpoint) full() bool { return len(ep.works) >= window || len(ep.out.rows) >= window }
 
 // idle says that nothing is in hand that could be sent, now or later.
 func (ep *endpoint) idle() bool {
@@ -206,9 +207,10 @@ func (ep *endpoint) arrange(l *lane) {
 // holdUp makes deliveries of what waits in a lane behind one that failed. While
 // the endpoint is taken for dead it stays in hand, and the log waits.
 func (ep *endpoint) holdUp(l *lane) {
-	if ep.health.Open() {
+	if ep.health.Open() || len(l.queue) == 0 {
 		return
 	}
+	ep.d.recorder.note(ep)
 	now := ep.d.Now()
 	for _, w := range l.queue {
 		w.row = &store.Delivery{

@@ -215,7 +215,7 @@ func (d *Dispatcher) feedLane(ep *endpoint, l *lane) {
 		return
 	}
 	l.loading = true
-	after := l.last
+	after, written := l.last, ep.written
 	d.read(func() {
 		rows, err := d.Store.DeliveriesWaiting(d.asking, ep.account, ep.id, l.name, after, pageSize)
 		d.inbox.call(func() {
@@ -225,6 +225,10 @@ func (d *Dispatcher) feedLane(ep *endpoint, l *lane) {
 				return
 			case len(rows) == 0 && (ep.writing || ep.noted): // they are not on disk yet
 				ep.hungry = append(ep.hungry, l)
+				return
+			case len(rows) == 0 && written != ep.written: // they came to the disk behind the read
+				l.loading = false
+				ep.arrange(l)
 				return
 			case len(rows) == 0: // somebody removed them
 				l.stored = 0

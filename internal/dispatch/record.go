@@ -33,6 +33,7 @@ type written struct {
 	outcome  store.Outcome
 	attempts int
 	settled  int64
+	done     bool // it is on disk
 }
 
 // record hands what is at hand to a goroutine that writes it.
@@ -56,6 +57,9 @@ func (d *Dispatcher) record(now time.Time) {
 			continue
 		}
 		if ep.out.empty() && (!ep.unsaved || ep.gone) {
+			if !ep.writing {
+				ep.feed()
+			}
 			continue
 		}
 		batch = append(batch, ep.outcome(now))
@@ -68,11 +72,11 @@ func (d *Dispatcher) record(now time.Time) {
 	r.busy = true
 	leases := d.shards.of(batch)
 	d.working.Go(func() {
-		done := d.write(d.asking, leases, batch)
+		d.write(d.asking, leases, batch)
 		d.inbox.call(func() {
 			r.busy = false
 			for i := range batch {
-				d.recorded(&batch[i], done)
+				d.recorded(&batch[i])
 			}
 		})
 	})
@@ -103,8 +107,9 @@ func (ep *endpoint) outcome(now time.Time) written {
 	return written{ep: ep, outcome: o, attempts: len(o.Attempts), settled: ep.settled}
 }
 
-// write writes a batch, however long it takes; false when it never can be.
-func (d *Dispatcher) write(ctx context.Context, leases map[string]store.Lease, batch []written) bool {
+// write writes a batch, however long it takes, and marks what is on disk. What
+// never can be written is given up alone.
+func (d *Dispatcher) write(ctx context.Context, leases map[string]store.Lease, batch []written) {
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		outcomes := make([]store.Outcome, 0, len(batch))
 		var held []store.Lease
@@ -119,36 +124,44 @@ func (d *Dispatcher) write(ctx context.Context, leases map[string]store.Lease, b
 			}
 		}
 		if len(outcomes) == 0 {
-			return true
+			return
 		}
 		err := d.Store.Record(ctx, held, outcomes)
 		switch {
 		case err == nil:
-			return true
+			for i := range batch {
+				_, batch[i].done = leases[leaseName(batch[i].ep.shard)]
+			}
+			return
 		case ctx.Err() != nil:
-			return false
+			return
 		case fault.From(err).Kind == fault.Conflict:
 			d.forget(ctx, leases, held)
 		case fault.From(err).Kind != fault.Unavailable && len(batch) > 1:
-			whole := true
 			for i := range batch {
-				whole = d.write(ctx, leases, batch[i:i+1]) && whole
+				d.write(ctx, leases, batch[i:i+1])
 			}
-			return whole
+			return
 		case fault.From(err).Kind != fault.Unavailable:
 			d.Log.Error("what came of attempts can't be written down: they are made again", "error", err,
 				"account", batch[0].ep.account, "subscription", batch[0].ep.id)
-			d.inbox.call(func() { d.discard(batch[0].ep); d.refresh(batch[0].ep.key) })
-			return false
+			d.giveUp(batch[0].ep)
+			return
 		default:
 			d.Log.Warn("writing down what came of attempts failed; trying again", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return false
+			return
 		case <-time.After(wait):
 		}
 	}
+}
+
+// giveUp drops what is in hand of an endpoint, and reads it again after a rest.
+func (d *Dispatcher) giveUp(ep *endpoint) {
+	d.inbox.call(func() { d.discard(ep) })
+	d.later(func() { d.refresh(ep.key) })
 }
 
 // forget drops the leases that are another's by now.
@@ -164,25 +177,31 @@ func (d *Dispatcher) forget(ctx context.Context, leases map[string]store.Lease, 
 	}
 }
 
-// recorded goes on with an endpoint whose outcome is on disk.
-func (d *Dispatcher) recorded(w *written, done bool) {
+// recorded goes on with an endpoint whose outcome was to be written.
+func (d *Dispatcher) recorded(w *written) {
 	ep := w.ep
 	ep.writing = false
 	ep.unwritten -= w.attempts
 	d.unwritten -= w.attempts
-	if ep.gone || !done {
+	if ep.gone || !w.done {
 		return
 	}
 	ep.saved, ep.settledOnDisk = w.outcome.Progress.Position, w.settled
+	ep.written++
 	if ep.moreAgain {
 		d.loadAgain(ep)
 	}
+	ep.feed()
+	d.soil(ep)
+	d.retired(ep)
+}
+
+// feed has the lanes read on that waited for what is on disk now.
+func (ep *endpoint) feed() {
 	hungry := ep.hungry
 	ep.hungry = nil
 	for _, l := range hungry {
 		l.loading = false
 		ep.arrange(l)
 	}
-	d.soil(ep)
-	d.retired(ep)
 }

@@ -164,7 +164,7 @@ func (d *Dispatcher) unhear(ep *endpoint) {
 
 // readOn reads a page for an endpoint that is behind, when it has room.
 func (d *Dispatcher) readOn(ep *endpoint) {
-	if ep.atTail || ep.paging || ep.gone || ep.retiring || ep.stalled() || len(ep.works) > window/2 || !d.tail.known {
+	if ep.atTail || ep.paging || ep.gone || ep.retiring || ep.stalled() || ep.full() || len(ep.works) > window/2 || !d.tail.known {
 		return
 	}
 	if d.join(ep) {
