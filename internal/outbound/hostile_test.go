@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -268,35 +267,4 @@ func TestAHeaderCanNotCarryAnother(t *testing.T) {
 	if h := <-seen; h.Get("X-Smuggled") != "" || h.Get("Content-Length") != "2" || h.Get("Connection") != "" || h.Get("Event") == "" {
 		t.Error(h)
 	}
-}
-
-func TestTheRelayMayBeNearbyButNeitherOurselvesNorWhereNobodyMayGo(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	at := l.Addr().String()
-	for name, row := range map[string]struct {
-		cfg  outbound.Config
-		want outbound.Kind
-	}{
-		"not named":    {outbound.Config{Allow: loopback}, outbound.BadURL},
-		"our listener": {outbound.Config{Relay: at, Own: []netip.AddrPort{netip.MustParseAddrPort(at)}}, outbound.BadAddress},
-		"the database": {outbound.Config{Relay: at, Never: []string{at}}, outbound.BadAddress},
-		"metadata":     {outbound.Config{Relay: "169.254.169.254:25"}, outbound.BadAddress},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := outbound.New(row.cfg).DialRelay(context.Background())
-			expect(t, err, row.want)
-		})
-	}
-	c := outbound.New(outbound.Config{Relay: at})
-	conn, err := c.DialRelay(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn.Close()
-	_, err = post(c, "https://"+at) // what was opened to it is not to others
-	expect(t, err, outbound.BadAddress)
 }
