@@ -14,7 +14,7 @@ import (
 // TestNoMarkerLeavesItsSeal gives every member that any provider file calls
 // secret, personal or an account number a value of its own, in signups, in
 // callbacks that are taken and in ones that are refused, and then searches
-// everything that came out and everything that is kept. Only the connection's
+// everything that came out, hooks among it, and everything that is kept. Only the connection's
 // own GET may show what the file says it shows, and nothing else.
 func TestNoMarkerLeavesItsSeal(t *testing.T) {
 	onBothEngines(t, searchForMarkers)
@@ -24,6 +24,7 @@ func searchForMarkers(t *testing.T, args ...string) {
 	dir := filepath.Join(t.TempDir(), "data")
 	s := dev(t, append(args, "--data", dir, "--listen", "127.0.0.1:0", "--log-level", "debug", "--log-format", "json")...)
 	held := tokens(t, s)
+	hooks := newHookCollector(t, s, held)
 	var lives []*canary
 	for _, d := range descriptions(t) {
 		c := &canary{life: newLife(t, d, s, held), markers: map[string]int{}, names: map[string]string{}}
@@ -40,6 +41,8 @@ func searchForMarkers(t *testing.T, args ...string) {
 	if n := strings.Count(string(home[feed]), `"event":"account_connection_update"`); n < 5*len(lives)/2 {
 		t.Errorf("the feed tells of %d events of connections: %s", n, home[feed])
 	}
+	hooks.await(home[feed])
+	maps.Copy(home, hooks.details())
 	for _, place := range []string{list, settings} {
 		if n := strings.Count(string(home[place]), `"configuration":{`); n < 5 {
 			t.Errorf("%s shows %d configurations: %s", place, n, home[place])
@@ -56,6 +59,12 @@ func searchForMarkers(t *testing.T, args ...string) {
 		kept = databaseFiles(t, dir)
 	}
 	maps.Copy(home, kept)
+	home["the hooks"] = hooks.all()
+	for _, secret := range hooks.secrets {
+		for place, text := range home {
+			search(t, "the secret of a hook", secret, place, text)
+		}
+	}
 	sown, disclosed := 0, 0
 	for _, c := range lives {
 		sown += len(c.markers)
