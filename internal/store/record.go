@@ -44,12 +44,15 @@ var (
 			$9::bigint[]) AS u (account, subscription, position, ahead, failing_since, failures, probe_at, warned, succeeded_at)
 		WHERE p.account = u.account AND p.subscription = u.subscription`)
 
+	// One that is there was written by a commit whose outcome was not known.
 	attemptAdded = batches(
-		`INSERT INTO attempt (`+attemptColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		`INSERT INTO attempt (`+attemptColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		ON CONFLICT DO NOTHING`,
 		`INSERT INTO attempt (`+attemptColumns+`)
 		SELECT account, subscription, id, delivery, position, entry, type, target, number, at, took, status, error, answer
 		FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::uuid[], $7::text[], $8::text[],
-			$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[]) AS u (`+attemptColumns+`)`)
+			$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[]) AS u (`+attemptColumns+`)
+		ON CONFLICT DO NOTHING`)
 
 	deliveryKept = batches(
 		`INSERT INTO delivery (`+deliveryColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`+deliveryPut,
