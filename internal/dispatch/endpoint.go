@@ -17,7 +17,6 @@ type endpoint struct {
 	secrets *hook.Secrets
 	kind    account.Kind // of the account that subscribed
 	shard   int64
-	loaded  time.Time
 
 	health hook.Health
 	pace   hook.Pace

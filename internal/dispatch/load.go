@@ -96,7 +96,7 @@ func (d *Dispatcher) newEndpoint(k key, shard int64) *endpoint {
 func (d *Dispatcher) add(k key, shard int64, l *loaded) {
 	ep := d.newEndpoint(k, shard)
 	p := l.standing.Progress
-	ep.sub, ep.secrets, ep.kind, ep.loaded = &l.sub, &l.secrets, l.account.Kind, d.Now()
+	ep.sub, ep.secrets, ep.kind = &l.sub, &l.secrets, l.account.Kind
 	ep.next, ep.saved = p.Position, p.Position
 	ep.health = hook.Health{
 		Failures: int(p.Failures), FailingSince: p.FailingSince, ProbeAt: p.ProbeAt, Warned: int(p.Warned), SucceededAt: p.SucceededAt,
@@ -113,7 +113,9 @@ func (d *Dispatcher) add(k key, shard int64, l *loaded) {
 	for i := range l.standing.Failed {
 		row := &l.standing.Failed[i]
 		lane := ep.lane(row.Lane)
-		if lane.failed != nil { // two of one lane: the later one waits its turn
+		if lane.failed != nil { // nothing fails behind one that failed; if it did, it goes beside its lane
+			ep.inAgain[row.ID] = true
+			ep.again = append(ep.again, ep.workOf(row))
 			continue
 		}
 		lane.failed = ep.workOf(row)
@@ -141,7 +143,7 @@ func (d *Dispatcher) change(ep *endpoint, l *loaded) {
 		ep.revive(d.Now())
 		d.recorder.note(ep)
 	}
-	ep.sub, ep.secrets, ep.kind, ep.loaded = &l.sub, &l.secrets, l.account.Kind, d.Now()
+	ep.sub, ep.secrets, ep.kind = &l.sub, &l.secrets, l.account.Kind
 	for i := range l.standing.Failed {
 		row := &l.standing.Failed[i]
 		lane := ep.lanes[row.Lane]

@@ -9,6 +9,13 @@ import (
 // another node: clocks differ, and a write takes a while until it can be seen.
 const lookBack = 15 * time.Second
 
+// Now and then one looks back much further: a commit may be slow and a clock
+// wrong.
+const (
+	farLook     = time.Minute
+	farLookBack = time.Hour
+)
+
 // touched makes what the store calls when a subscription was written to here.
 func (d *Dispatcher) touched() func() {
 	return func() {
@@ -25,8 +32,12 @@ func (d *Dispatcher) watch(ctx context.Context) {
 	defer tick.Stop()
 	seen := map[key]time.Time{}
 	since := d.Now().Add(-lookBack)
+	far := d.Now()
 	for {
 		now := d.Now()
+		if now.Sub(far) >= farLook {
+			since, far = now.Add(-farLookBack), now
+		}
 		written, err := d.Store.SubscriptionsWritten(ctx, since)
 		if err != nil && ctx.Err() == nil {
 			d.Log.Warn("looking for changed subscriptions failed; trying again", "error", err)
@@ -41,7 +52,7 @@ func (d *Dispatcher) watch(ctx context.Context) {
 		if err == nil {
 			since = now.Add(-lookBack)
 			for k, at := range seen {
-				if at.Before(since) {
+				if at.Before(now.Add(-farLookBack)) {
 					delete(seen, k)
 				}
 			}
