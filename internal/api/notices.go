@@ -19,13 +19,8 @@ import (
 // noticeKinds are the kinds of subscription that tell people.
 var noticeKinds = []hook.Kind{hook.KindEmail, hook.KindSlack, hook.KindTeams}
 
-// How often readers are asked or a rule is tried: nobody's mailbox is filled
-// with questions.
-const (
-	maxAsked   = 20
-	askedIn    = time.Hour
-	triedAgain = time.Minute
-)
+// triedAgain is how long a rule waits for its next test.
+const triedAgain = time.Minute
 
 // noticeBody is the shape of NoticeRuleRequest, and of NoticeRuleChange.
 type noticeBody struct {
@@ -139,7 +134,7 @@ func (o operations) makeNotice(ctx context.Context, call *gate.Call, in noticeBo
 		Settings: hook.Settings{Through: call.Caller.Partner(), Notice: &settings},
 	}}
 	if in.Kind == hook.KindEmail {
-		err = o.toAddress(ctx, &rule, in, now)
+		err = o.toAddress(&rule, in)
 	} else {
 		err = o.toChat(ctx, &rule, in, now)
 	}
@@ -198,8 +193,7 @@ func (o operations) deleteNotice(ctx context.Context, call *gate.Call, _ struct{
 	return replyWith(call, answer, err)
 }
 
-// testNotice sends one notice that says it is a test, or asks the reader of an
-// address once more.
+// testNotice sends one notice that says it is a test, to readers who want some.
 func (o operations) testNotice(ctx context.Context, call *gate.Call, _ struct{}) (gate.Reply, error) {
 	d, err := o.deed(ctx, call, noticeID(call))
 	if err != nil {
@@ -210,6 +204,9 @@ func (o operations) testNotice(ctx context.Context, call *gate.Call, _ struct{})
 		n := *s.Settings.Notice
 		if !n.StoppedAt.IsZero() {
 			return store.Answer{}, stoppedByReader()
+		}
+		if s.Kind == hook.KindEmail && n.ConfirmedAt.IsZero() {
+			return store.Answer{}, fault.New(fault.Conflict, fault.CodeConflict, "the reader of the address was asked already, and has not agreed")
 		}
 		if wait := n.TriedAt.Add(triedAgain).Sub(now); wait > 0 {
 			return store.Answer{}, tooOften(wait, "the rule was tried a moment ago; wait a minute")
@@ -274,7 +271,7 @@ func refusedNotice(member, code, why string) error {
 }
 
 // toAddress has a rule tell by e-mail.
-func (o operations) toAddress(ctx context.Context, rule *store.Subscription, in noticeBody, now time.Time) error {
+func (o operations) toAddress(rule *store.Subscription, in noticeBody) error {
 	switch {
 	case !o.SendsMail:
 		return refusedNotice("kind", "INVALID", "no mail is sent here: the operator has named no relay")
@@ -285,12 +282,8 @@ func (o operations) toAddress(ctx context.Context, rule *store.Subscription, in 
 	if err != nil {
 		return refusedNotice("address", "INVALID", "address: "+err.Error())
 	}
-	asked, err := o.Store.AddressesAsked(ctx, rule.Account, now.Add(-askedIn))
-	if err == nil && asked >= maxAsked {
-		err = tooOften(askedIn, "an account asks for at most 20 addresses an hour")
-	}
 	rule.Target = address.String()
-	return err
+	return nil
 }
 
 // toChat has it tell through an incoming webhook, whose URL lets in whoever has

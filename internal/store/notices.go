@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"mooring/internal/account"
@@ -11,7 +13,7 @@ import (
 )
 
 var (
-	addressesAsked = reads(`SELECT count(*) FROM subscription WHERE account = $1 AND kind = $2 AND created_at >= $3`)
+	rulesForMail = writes(`SELECT ` + subscriptionColumns + ` FROM subscription WHERE account = $1 AND kind = 'email'`)
 
 	rulesOfAll = reads(`SELECT ` + subscriptionColumns + ` FROM subscription
 		WHERE kind <> 'hook' AND deleted_at IS NULL ORDER BY account, id`)
@@ -26,11 +28,41 @@ func (s *Store) Digests(ctx context.Context) ([]hook.Subscription, error) {
 	}), err
 }
 
-// AddressesAsked counts the rules for e-mail that an account made since a real
-// time, also those that it deleted: each asked a reader something.
-func (s *Store) AddressesAsked(ctx context.Context, id account.ID, since time.Time) (n int, err error) {
-	err = s.lookup(ctx, addressesAsked, func(r row) error { return r.Scan(&n) }, string(id), string(hook.KindEmail), micros(since))
-	return n, err
+// How often an account has strangers asked whether they agree to notices.
+const (
+	maxAsked   = 20
+	askedIn    = time.Hour
+	askedAgain = 30 * 24 * time.Hour // who did not answer, when the rule was deleted
+)
+
+// roomForLetter refuses a rule for e-mail whose reader may not be asked: he was
+// already and has not agreed, or wanted no more, also when that rule was deleted.
+func (t *tx) roomForLetter(ctx context.Context, sub hook.Subscription) error {
+	asked, refused := 0, error(nil)
+	err := t.load(ctx, rulesForMail, func(r row) error {
+		one, err := onlySubscription(r)
+		if err != nil || one.Settings.Notice == nil {
+			return err
+		}
+		if one.CreatedAt.After(sub.CreatedAt.Add(-askedIn)) {
+			asked++
+		}
+		if n := one.Settings.Notice; strings.EqualFold(one.Target, sub.Target) {
+			open := n.ConfirmedAt.IsZero() && (one.DeletedAt.IsZero() || one.CreatedAt.After(sub.CreatedAt.Add(-askedAgain)))
+			switch {
+			case !n.StoppedAt.IsZero():
+				refused = fault.New(fault.Conflict, fault.CodeConflict, "the reader of the address wanted no more notices; only he can start them again")
+			case open && refused == nil:
+				refused = fault.New(fault.Conflict, fault.CodeConflict, "the reader of the address was asked already, and has not agreed")
+			}
+		}
+		return nil
+	}, string(sub.Account))
+	if err == nil && refused == nil && asked >= maxAsked {
+		slow := fault.New(fault.TooMany, fault.CodeTooMany, "an account asks for at most %d addresses an hour", maxAsked)
+		slow.RetryAfter, refused = askedIn, slow
+	}
+	return cmp.Or(err, refused)
 }
 
 // PingSubscription does a deed to one subscription of an account, at a real

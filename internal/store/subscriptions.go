@@ -101,6 +101,11 @@ func (s *Store) AddSubscription(
 		if err := t.roomForSubscription(ctx, acc.ID, sub.Kind); err != nil {
 			return Answer{}, err
 		}
+		if sub.Kind == hook.KindEmail {
+			if err := t.roomForLetter(ctx, sub.Subscription); err != nil {
+				return Answer{}, err
+			}
+		}
 		values, err := subscriptionValues(sub.Subscription, d.Caller.Client)
 		if err != nil {
 			return Answer{}, err

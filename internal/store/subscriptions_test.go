@@ -51,7 +51,7 @@ func aSecret(kind string) SubscriptionSecret {
 func testSubscriptionRoundTrip(t *testing.T, d door) {
 	s := signed(t, d)
 	want := subscribed(t, s, hook.KindHook, aSecret(SecretStandard), aSecret(SecretSignature))
-	subscribed(t, s, hook.KindEmail)
+	subscribed(t, s, hook.KindSlack)
 	got, err := s.Subscriptions(t.Context(), merchant, merchantID, []hook.Kind{hook.KindHook})
 	if err != nil {
 		t.Fatal(err)

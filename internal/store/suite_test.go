@@ -115,6 +115,7 @@ func suite(t *testing.T, d door) {
 		"a recipient is registered once and ended once":            testRecipients,
 		"a subscription comes back with what it was made of":       testSubscriptionRoundTrip,
 		"a subscription is changed, deleted and touched":           testSubscriptionChanges,
+		"a reader is asked once, and his no holds":                 testReaderIsAskedOnce,
 		"an account has so many subscriptions":                     testSubscriptionLimit,
 		"a group that is empty is folded away":                     testFoldAway,
 		"the tally is what counting would say":                     testTally,
