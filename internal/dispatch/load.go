@@ -136,8 +136,10 @@ func (ep *endpoint) workOf(row *store.Delivery) *work {
 	return &work{ep: ep, position: row.Position, row: row, number: row.Attempts + 1, due: row.DueAt}
 }
 
-// change goes on with a subscription that somebody wrote to.
+// change goes on with a subscription that somebody wrote to. Whoever does so
+// does not want to wait for what the receiver once asked for: one message goes.
 func (d *Dispatcher) change(ep *endpoint, l *loaded) {
+	ep.pace = ep.pace.Resume()
 	if ep.sub.Target != l.sub.Target {
 		ep.health, ep.pace, ep.unsaved = hook.Health{SucceededAt: ep.health.SucceededAt}, hook.Pace{}, true
 		ep.revive(d.Now())

@@ -34,6 +34,15 @@ func (p Pace) Room(now time.Time) int {
 // Until is when there is room again; zero when there is.
 func (p Pace) Until() time.Time { return p.until }
 
+// Resume is the pace when a pause is ended before its time: one message goes,
+// and what comes of it says how it goes on.
+func (p Pace) Resume() Pace {
+	if p.until.IsZero() {
+		return p
+	}
+	return Pace{window: 1, pause: p.pause}
+}
+
 // After is the pace after a result.
 func (p Pace) After(r Result, now time.Time) Pace {
 	window := p.window

@@ -86,3 +86,21 @@ func TestAPaceStaysWithinItsLimits(t *testing.T) {
 		}
 	})
 }
+
+func TestAPauseIsEndedByOneMessage(t *testing.T) {
+	var p hook.Pace
+	if p.Resume() != p {
+		t.Error("a pace without a pause changes")
+	}
+	p = p.After(hook.Result{Status: 429, RetryAfter: 12 * time.Hour}, noon)
+	if n := p.Room(noon.Add(time.Hour)); n != 0 {
+		t.Errorf("in the pause there is room for %d", n)
+	}
+	p = p.Resume()
+	if n := p.Room(noon); n != 1 {
+		t.Errorf("when it is ended there is room for %d", n)
+	}
+	if p = p.After(hook.Result{Status: 429, RetryAfter: time.Hour}, noon); p.Room(noon.Add(time.Minute)) != 0 {
+		t.Error("it does not begin again")
+	}
+}

@@ -58,9 +58,11 @@ var (
 
 	// One that is behind stays where it is: it never goes ahead over what it was
 	// not told.
-	progressRewound = define(writing,
-		`UPDATE subscription_progress SET rewind = min(position, coalesce(rewind, position), $3) WHERE account = $1 AND subscription = $2`,
-		`UPDATE subscription_progress SET rewind = least(position, rewind, $3) WHERE account = $1 AND subscription = $2`)
+	progressRewound = writes(`UPDATE subscription_progress SET rewind = CASE
+			WHEN position <= $3 AND position <= coalesce(rewind, position) THEN position
+			WHEN rewind < $3 THEN rewind
+			ELSE $3 END
+		WHERE account = $1 AND subscription = $2`)
 
 	// Whoever asks finds only what was in its own feed.
 	entryPosition = reads(`SELECT position FROM feed
