@@ -37,18 +37,21 @@ type endpoint struct {
 	dues   dues    // held up by a failed delivery
 	hungry []*lane // wait for deliveries that are not on disk yet
 
-	again         []*work         // by request
-	inAgain       map[string]bool // their ids, and those of them that are on the wire
-	againBusy     map[string]int  // on the wire, by lane
-	moreAgain     bool            // there may be more in the store
-	asking        bool            // for these
-	settled       int64           // how many of them ever were settled
+	again         []*work          // by request
+	inAgain       map[string]*work // by id, also those of them that are on the wire
+	againBusy     map[string]int   // on the wire, by lane
+	moreAgain     bool             // there may be more in the store
+	asking        bool             // for these
+	settled       int64            // how many of them ever were settled
 	settledOnDisk int64
 
 	flying    int
 	unwritten int
 	out       outgoing
-	noted     bool // with the recorder
+	batch     int64 // how many outcomes were handed over to be written
+	onDisk    int64 // up to which of them they are
+	reread    bool  // somebody asked for something that was about to be written
+	noted     bool  // with the recorder
 	writing   bool
 	written   int // how often what is to be written was
 	inDirty   bool
@@ -70,6 +73,8 @@ type work struct {
 	number   int64           // of the next attempt
 	done     bool
 	due      time.Time
+	read     time.Time // when its row is due on disk, as far as it was read or written
+	changed  int64     // the outcome that last changed its row
 }
 
 // lane is a row in which messages wait for each other. What failed comes first,
@@ -216,7 +221,7 @@ func (ep *endpoint) holdUp(l *lane) {
 			Account: ep.account, Subscription: ep.id, ID: hook.DeliveryID(ep.id, w.entry.ID), Position: w.position,
 			Entry: w.entry.ID, Type: w.entry.Type, Lane: l.name, State: store.DeliveryWaiting, CreatedAt: now,
 		}
-		ep.put(w.row)
+		ep.put(w)
 		if int64(len(l.rows)) == l.stored && len(l.rows) < pageSize {
 			l.rows, l.last = append(l.rows, w), w.position
 		}
@@ -239,14 +244,15 @@ func (ep *endpoint) finish(w *work) {
 }
 
 // put notes that a delivery is to be written as it is now.
-func (ep *endpoint) put(row *store.Delivery) {
-	c := *row
-	ep.out.rows = append(ep.out.rows, rowChange{c.ID, &c})
+func (ep *endpoint) put(w *work) {
+	c := *w.row
+	ep.out.rows = append(ep.out.rows, rowChange{c.ID, &c, w.read})
+	w.read, w.changed = c.DueAt.Truncate(time.Microsecond), ep.batch+1
 }
 
 // drop notes that a delivery was told.
-func (ep *endpoint) drop(row *store.Delivery) {
-	ep.out.rows = append(ep.out.rows, rowChange{row.ID, nil})
+func (ep *endpoint) drop(w *work) {
+	ep.out.rows = append(ep.out.rows, rowChange{w.row.ID, nil, w.read})
 }
 
 // outgoing is what is to be written of an endpoint next.
@@ -259,8 +265,9 @@ type outgoing struct {
 }
 
 type rowChange struct {
-	id  string
-	put *store.Delivery // nil: it is gone
+	id   string
+	put  *store.Delivery // nil: it is gone
+	read time.Time       // when it was due before; zero when it was not written
 }
 
 func (o *outgoing) empty() bool {

@@ -88,13 +88,13 @@ func (ep *endpoint) putBack(w *work, until time.Time) {
 func (ep *endpoint) settle(w *work) {
 	if w.lane == nil {
 		ep.leave(w)
-		ep.drop(w.row)
+		ep.drop(w)
 		ep.forgetAgain(w)
 		return
 	}
 	ep.leaveLane(w)
 	if w.row != nil {
-		ep.drop(w.row)
+		ep.drop(w)
 	}
 	ep.arrange(w.lane)
 }
@@ -156,7 +156,7 @@ func (ep *endpoint) fail(w *work, turn hook.Turn, l *landing, wasOpen bool) {
 			return
 		}
 		ep.again = append(ep.again, w)
-		ep.put(w.row)
+		ep.put(w)
 		return
 	}
 	ep.leaveLane(w)
@@ -168,14 +168,14 @@ func (ep *endpoint) fail(w *work, turn hook.Turn, l *landing, wasOpen bool) {
 	w.row.State = store.DeliveryFailed
 	w.lane.failed = w
 	heap.Push(&ep.dues, w.lane)
-	ep.put(w.row)
+	ep.put(w)
 	ep.holdUp(w.lane)
 }
 
 // kill gives a message up.
 func (ep *endpoint) kill(w *work, at time.Time) {
 	w.row.State, w.row.DueAt = store.DeliveryDead, at
-	ep.put(w.row)
+	ep.put(w)
 	if w.lane == nil {
 		ep.forgetAgain(w)
 	}

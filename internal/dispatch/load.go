@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"container/heap"
+	"slices"
 
 	"mooring/internal/account"
 	"mooring/internal/hook"
@@ -10,6 +11,7 @@ import (
 
 // loaded is a subscription as it stands in the store.
 type loaded struct {
+	onDisk   int64 // up to which outcome it was written, at least
 	sub      hook.Subscription
 	secrets  hook.Secrets
 	standing store.Standing
@@ -26,9 +28,13 @@ func (d *Dispatcher) refresh(k key) {
 		ep.reload = true
 		return
 	}
-	fence := d.shards.held[shard].Fence
+	fence, onDisk := d.shards.held[shard].Fence, int64(0)
+	if ep := d.endpoints[k]; ep != nil {
+		onDisk = ep.onDisk
+	}
 	d.read(func() {
 		l, err := d.load(k)
+		l.onDisk = onDisk
 		d.inbox.call(func() {
 			switch {
 			case d.shards.held[shard].Fence != fence: // whoever has it now reads it
@@ -88,7 +94,7 @@ func (d *Dispatcher) install(k key, shard int64, l *loaded) {
 
 func (d *Dispatcher) newEndpoint(k key, shard int64) *endpoint {
 	return &endpoint{
-		key: k, d: d, shard: shard, lanes: map[string]*lane{}, inAgain: map[string]bool{}, againBusy: map[string]int{},
+		key: k, d: d, shard: shard, lanes: map[string]*lane{}, inAgain: map[string]*work{}, againBusy: map[string]int{},
 	}
 }
 
@@ -133,7 +139,7 @@ func (d *Dispatcher) add(k key, shard int64, l *loaded) {
 }
 
 func (ep *endpoint) workOf(row *store.Delivery) *work {
-	return &work{ep: ep, position: row.Position, row: row, number: row.Attempts + 1, due: row.DueAt}
+	return &work{ep: ep, position: row.Position, row: row, number: row.Attempts + 1, due: row.DueAt, read: row.DueAt}
 }
 
 // change goes on with a subscription that somebody wrote to. Whoever does so
@@ -149,14 +155,20 @@ func (d *Dispatcher) change(ep *endpoint, l *loaded) {
 	for i := range l.standing.Failed {
 		row := &l.standing.Failed[i]
 		lane := ep.lanes[row.Lane]
-		if lane == nil || lane.failed == nil || lane.failed.row.ID != row.ID || lane.index < 0 || len(ep.dues) <= lane.index {
-			continue
+		if lane == nil || lane.failed == nil || lane.failed.row.ID != row.ID || lane.flying != nil {
+			continue // what was asked for while it is on the wire is found when that is written
 		}
-		if row.DueAt.Before(lane.failed.due) && lane.flying == nil {
-			lane.failed.due = row.DueAt
+		if w := lane.failed; w.changed > l.onDisk {
+			ep.reread = true
+		} else if !row.DueAt.Equal(w.read) {
+			w.due, w.read = row.DueAt, row.DueAt
 			heap.Fix(&ep.dues, lane.index)
 			ep.hurry()
 		}
+	}
+	if ep.reread && ep.onDisk == ep.batch && ep.out.empty() {
+		ep.reread = false
+		d.refresh(ep.key)
 	}
 	d.loadAgain(ep)
 	d.soil(ep)
@@ -176,7 +188,7 @@ func (d *Dispatcher) loadAgain(ep *endpoint) {
 		return
 	}
 	ep.asking, ep.moreAgain = true, false
-	settled := ep.settled
+	settled, onDisk := ep.settled, ep.onDisk
 	d.read(func() {
 		rows, err := d.Store.DeliveriesAgain(d.asking, ep.account, ep.id, pageSize)
 		d.inbox.call(func() {
@@ -192,23 +204,35 @@ func (d *Dispatcher) loadAgain(ep *endpoint) {
 					d.loadAgain(ep)
 				}
 			default:
-				d.takeAgain(ep, rows)
+				d.takeAgain(ep, rows, onDisk)
 			}
 		})
 	})
 }
 
-func (d *Dispatcher) takeAgain(ep *endpoint, rows []store.Delivery) {
+// takeAgain takes in what was asked for again, read when outcomes up to one
+// were on disk.
+func (d *Dispatcher) takeAgain(ep *endpoint, rows []store.Delivery, onDisk int64) {
 	for i := range rows {
 		row := &rows[i]
-		if ep.inAgain[row.ID] {
-			continue
-		}
-		ep.inAgain[row.ID] = true
-		ep.again = append(ep.again, ep.workOf(row))
-		if row.Attempts == 0 {
+		w := ep.inAgain[row.ID]
+		switch {
+		case w == nil:
+			w = ep.workOf(row)
+			ep.inAgain[row.ID], ep.again = w, append(ep.again, w)
+			if row.Attempts == 0 {
+				ep.hurry()
+			}
+		case !slices.Contains(ep.again, w): // what is asked for while it is on the wire is found when that is written
+		case w.changed > onDisk:
+			ep.moreAgain = true
+		case !row.DueAt.Equal(w.read):
+			w.due, w.read = row.DueAt, row.DueAt
 			ep.hurry()
 		}
+	}
+	if ep.moreAgain && ep.onDisk > onDisk {
+		d.loadAgain(ep)
 	}
 	d.soil(ep)
 }

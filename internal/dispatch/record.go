@@ -34,6 +34,7 @@ type written struct {
 	attempts int
 	settled  int64
 	done     bool // it is on disk
+	batch    int64
 }
 
 // record hands what is at hand to a goroutine that writes it.
@@ -93,6 +94,12 @@ func (ep *endpoint) outcome(now time.Time) written {
 	}
 	last := make(map[string]int, len(ep.out.rows))
 	for i, c := range ep.out.rows {
+		if _, again := last[c.id]; !again && !c.read.IsZero() {
+			if o.Read == nil {
+				o.Read = map[string]time.Time{}
+			}
+			o.Read[c.id] = c.read
+		}
 		last[c.id] = i
 	}
 	for i, c := range ep.out.rows {
@@ -104,7 +111,8 @@ func (ep *endpoint) outcome(now time.Time) written {
 			o.Put = append(o.Put, *c.put)
 		}
 	}
-	return written{ep: ep, outcome: o, attempts: len(o.Attempts), settled: ep.settled}
+	ep.batch++
+	return written{ep: ep, outcome: o, attempts: len(o.Attempts), settled: ep.settled, batch: ep.batch}
 }
 
 // write writes a batch, however long it takes, and marks what is on disk. What
@@ -186,7 +194,11 @@ func (d *Dispatcher) recorded(w *written) {
 	if ep.gone || !w.done {
 		return
 	}
-	ep.saved, ep.settledOnDisk = w.outcome.Progress.Position, w.settled
+	ep.saved, ep.settledOnDisk, ep.onDisk = w.outcome.Progress.Position, w.settled, w.batch
+	if ep.reread && !ep.retiring {
+		ep.reread = false
+		d.refresh(ep.key)
+	}
 	ep.written++
 	if ep.moreAgain {
 		d.loadAgain(ep)

@@ -111,7 +111,7 @@ func (d *Dispatcher) complete(ctx context.Context, batch []*work) error {
 func (d *Dispatcher) fly(w *work) {
 	at := d.Now()
 	letter := Letter{
-		Subscription: *w.sub, Secrets: *w.secrets, Delivery: hook.DeliveryID(w.sub.ID, w.entry.ID),
+		Subscription: *w.sub, Secrets: w.secrets.At(at), Delivery: hook.DeliveryID(w.sub.ID, w.entry.ID),
 		Entries: []hook.Entry{*w.entry}, At: at,
 	}
 	result, answer := d.Senders[w.sub.Kind].Send(d.sending, letter)

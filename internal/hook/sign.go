@@ -39,6 +39,17 @@ type Secrets struct {
 	Standard      []secret.Plain // newest first: "whsec_..."
 	Asymmetric    []secret.Plain // newest first, private: "whsk_..."
 	URL           secret.Plain   // where to, for people whose address is itself a secret
+
+	Ends time.Time // when the first of them ends; zero when none does by itself
+	Then *Secrets  // what there is from then on
+}
+
+// At is what there is of them at a time.
+func (k Secrets) At(at time.Time) Secrets {
+	for k.Then != nil && !at.Before(k.Ends) {
+		k = *k.Then
+	}
+	return k
 }
 
 // NewStandard draws a shared secret of 256 bits.

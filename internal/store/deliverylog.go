@@ -37,19 +37,23 @@ var (
 
 	attemptOwn = writes(`SELECT ` + attemptColumns + ` FROM attempt WHERE account = $1 AND subscription = $2 AND id = $3`)
 
-	deliveryOwn = writes(`SELECT ` + deliveryColumns + ` FROM delivery WHERE account = $1 AND subscription = $2 AND id = $3`)
+	deliveryOwn = define(writing,
+		`SELECT `+deliveryColumns+` FROM delivery WHERE account = $1 AND subscription = $2 AND id = $3`,
+		`SELECT `+deliveryColumns+` FROM delivery WHERE account = $1 AND subscription = $2 AND id = $3 FOR UPDATE`)
 
 	// What an attempt told of.
 	entryTold = writes(`SELECT f.account, f.provider FROM attempt AS t JOIN feed AS f ON f.position = t.position
 		WHERE t.account = $1 AND t.subscription = $2 AND t.id = $3`)
 
-	laneDue = writes(`UPDATE delivery SET due_at = $4
+	// When a delivery is due says also that somebody asked for it since it was
+	// read: it is never set to what it was.
+	laneDue = writes(`UPDATE delivery SET due_at = CASE WHEN due_at = $4 THEN due_at + 1 ELSE $4 END
 		WHERE account = $1 AND subscription = $2 AND lane = $3 AND state = 'failed'`)
 
-	deadAgain = writes(`UPDATE delivery SET state = 'again', attempts = 0, due_at = $4
+	deadAgain = writes(`UPDATE delivery SET state = 'again', attempts = 0, due_at = CASE WHEN due_at = $4 THEN due_at + 1 ELSE $4 END
 		WHERE account = $1 AND subscription = $2 AND state = 'dead' AND position > $3`)
 
-	failedDue = writes(`UPDATE delivery SET due_at = $4
+	failedDue = writes(`UPDATE delivery SET due_at = CASE WHEN due_at = $4 THEN due_at + 1 ELSE $4 END
 		WHERE account = $1 AND subscription = $2 AND state = 'failed' AND position > $3`)
 
 	// What was given up after where it goes back to is told from the log.
@@ -139,6 +143,9 @@ func (s *Store) Resend(
 			row.State, row.Attempts = DeliveryAgain, 0
 			fallthrough
 		default:
+			if row.DueAt.Equal(at) {
+				at = at.Add(time.Microsecond)
+			}
 			row.DueAt = at
 			err = t.changeAny(ctx, deliveryKept, [][]any{deliveryValues(&row)})
 		}

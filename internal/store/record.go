@@ -16,12 +16,13 @@ type Outcome struct {
 	Subscription string
 	Progress     *Progress // as it is now, but for Rewind; nil leaves it
 	Attempts     []Attempt
-	Put          []Delivery   // as they are now, new or not
-	Gone         []string     // ids of deliveries that were told
-	Rewound      *int64       // it went back to there, and what failed or waited after it is done anew
-	Disabled     string       // why it is switched off; "" when it is not
-	Told         []hook.Entry // about the account; the store knows whose feed they are in
-	At           time.Time    // when it is switched off
+	Put          []Delivery           // as they are now, new or not
+	Gone         []string             // ids of deliveries that were told
+	Read         map[string]time.Time // when deliveries in it that were read or written before were due then, by id
+	Rewound      *int64               // it went back to there, and what failed or waited after it is done anew
+	Disabled     string               // why it is switched off; "" when it is not
+	Told         []hook.Entry         // about the account; the store knows whose feed they are in
+	At           time.Time            // when it is switched off
 }
 
 const (
@@ -71,6 +72,26 @@ var (
 	undoneAfter = writes(`DELETE FROM delivery
 		WHERE account = $1 AND subscription = $2 AND state IN ('failed', 'waiting') AND position > $3`)
 
+	subscriptionTouched = batches(
+		`UPDATE subscription SET touched_at = CASE WHEN touched_at >= $3 THEN touched_at + 1 ELSE $3 END WHERE account = $1 AND id = $2`,
+		`UPDATE subscription AS s SET touched_at = CASE WHEN s.touched_at >= u.at THEN s.touched_at + 1 ELSE u.at END
+		FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS u (account, id, at) WHERE s.account = u.account AND s.id = u.id`)
+
+	// Whoever writes to a subscription waits, and is waited for.
+	subscriptionsThere = batches(
+		`SELECT account, id FROM subscription WHERE account = $1 AND id = $2 AND deleted_at IS NULL`,
+		`SELECT s.account, s.id FROM subscription AS s
+		JOIN unnest($1::text[], $2::uuid[]) AS u (account, id) ON s.account = u.account AND s.id = u.id
+		WHERE s.deleted_at IS NULL ORDER BY s.account, s.id FOR SHARE OF s`)
+
+	deliveriesRead = batches(
+		`SELECT `+deliveryColumns+` FROM delivery WHERE account = $1 AND subscription = $2 AND id = $3 AND due_at <> $4`,
+		`SELECT d.account, d.subscription, d.id, d.position, d.entry, d.type, d.lane, d.state, d.attempts, d.first_at, d.due_at,
+			d.last_error, d.created_at
+		FROM delivery AS d JOIN unnest($1::text[], $2::uuid[], $3::uuid[], $4::bigint[]) AS u (account, subscription, id, due_at)
+			ON d.account = u.account AND d.subscription = u.subscription AND d.id = u.id
+		WHERE d.due_at <> u.due_at`)
+
 	subscriptionDisabled = writes(`UPDATE subscription SET disabled_at = $3, disabled_why = $4,
 			touched_at = CASE WHEN touched_at >= $3 THEN touched_at + 1 ELSE $3 END
 		WHERE account = $1 AND id = $2 AND deleted_at IS NULL AND disabled_at IS NULL`)
@@ -78,15 +99,25 @@ var (
 
 // Record writes what came of attempts, in one transaction. It is refused with
 // Conflict, whole, when one of the leases is another's by now: whoever that is
-// makes the attempts again.
+// makes the attempts again. A delivery that somebody asked for since it was
+// read is sent again, whatever came of it; its subscription is touched then.
+// Nothing is kept of subscriptions that were deleted meanwhile.
 func (s *Store) Record(ctx context.Context, held []Lease, outcomes []Outcome) error {
-	r := recording{}
-	for i := range outcomes {
-		r.add(&outcomes[i])
-	}
 	return s.transact(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.holds(ctx, held...); err != nil {
 			return err
+		}
+		there, err := t.subscribed(ctx, outcomes)
+		if err != nil {
+			return err
+		}
+		asked, err := t.askedSince(ctx, outcomes)
+		if err != nil {
+			return err
+		}
+		r := recording{there: there, asked: asked}
+		for i := range outcomes {
+			r.add(&outcomes[i])
 		}
 		return r.write(ctx, t, outcomes)
 	})
@@ -94,24 +125,47 @@ func (s *Store) Record(ctx context.Context, held []Lease, outcomes []Outcome) er
 
 // recording is the rows of some outcomes.
 type recording struct {
-	progress, attempts, put, gone [][]any
-	told                          []hook.Entry
+	there map[subscriptionKey]bool
+	asked map[string]Delivery
+
+	progress, attempts, put, gone, touched [][]any
+	told                                   []hook.Entry
 }
 
 func (r *recording) add(o *Outcome) {
+	r.told = append(r.told, o.Told...)
+	if !r.there[subscriptionKey{o.Account, o.Subscription}] {
+		return
+	}
 	if o.Progress != nil {
 		r.progress = append(r.progress, progressValues(o))
 	}
 	for i := range o.Attempts {
 		r.attempts = append(r.attempts, attemptValues(&o.Attempts[i]))
 	}
-	for i := range o.Put {
-		r.put = append(r.put, deliveryValues(&o.Put[i]))
+	touched := false
+	for _, d := range o.Put {
+		if asked, ok := r.asked[d.ID]; ok && !asked.DueAt.Equal(d.DueAt.Truncate(time.Microsecond)) {
+			d.DueAt, touched = asked.DueAt, true
+			if d.State == DeliveryDead {
+				d.State, d.Attempts = DeliveryAgain, 0
+			}
+		}
+		r.put = append(r.put, deliveryValues(&d))
 	}
 	for _, id := range o.Gone {
-		r.gone = append(r.gone, []any{string(o.Account), o.Subscription, id})
+		asked, ok := r.asked[id]
+		if !ok {
+			r.gone = append(r.gone, []any{string(o.Account), o.Subscription, id})
+			continue
+		}
+		touched = true
+		asked.State, asked.Attempts = DeliveryAgain, 0
+		r.put = append(r.put, deliveryValues(&asked))
 	}
-	r.told = append(r.told, o.Told...)
+	if touched {
+		r.touched = append(r.touched, []any{string(o.Account), o.Subscription, micros(o.At)})
+	}
 }
 
 func (r *recording) write(ctx context.Context, t *tx, outcomes []Outcome) error {
@@ -120,12 +174,12 @@ func (r *recording) write(ctx context.Context, t *tx, outcomes []Outcome) error 
 			return err
 		}
 	}
-	// What was told or whose subscription is gone by now finds no row, and that
-	// is right.
+	t.touched = t.touched || len(r.touched) > 0
+	// What was told meanwhile finds no row, and that is right.
 	for _, part := range []struct {
 		st   *statement
 		rows [][]any
-	}{{progressMoved, r.progress}, {attemptAdded, r.attempts}, {deliveryKept, r.put}, {deliveryGone, r.gone}} {
+	}{{progressMoved, r.progress}, {attemptAdded, r.attempts}, {deliveryKept, r.put}, {deliveryGone, r.gone}, {subscriptionTouched, r.touched}} {
 		if err := t.changeAny(ctx, part.st, part.rows); err != nil {
 			return err
 		}
@@ -139,6 +193,50 @@ func (r *recording) write(ctx context.Context, t *tx, outcomes []Outcome) error 
 		}
 	}
 	return t.tellOwners(ctx, r.told)
+}
+
+// subscriptionKey names a subscription.
+type subscriptionKey struct {
+	account account.ID
+	id      string
+}
+
+// subscribed locks the subscriptions of outcomes, and says which of them were
+// not deleted.
+func (t *tx) subscribed(ctx context.Context, outcomes []Outcome) (map[subscriptionKey]bool, error) {
+	var wanted [][]any
+	for i := range outcomes {
+		if o := &outcomes[i]; o.Subscription != "" {
+			wanted = append(wanted, []any{string(o.Account), o.Subscription})
+		}
+	}
+	there := make(map[subscriptionKey]bool, len(wanted))
+	err := t.loadMany(ctx, subscriptionsThere, wanted, func(r row) error {
+		var k subscriptionKey
+		err := r.Scan(&k.account, &k.id)
+		there[k] = true
+		return err
+	})
+	return there, err
+}
+
+// askedSince are the deliveries of outcomes that somebody asked for since they
+// were read, as they are now: they are due at another time.
+func (t *tx) askedSince(ctx context.Context, outcomes []Outcome) (map[string]Delivery, error) {
+	var read [][]any
+	for i := range outcomes {
+		o := &outcomes[i]
+		for id, due := range o.Read {
+			read = append(read, []any{string(o.Account), o.Subscription, id, micros(due)})
+		}
+	}
+	asked := map[string]Delivery{}
+	err := t.loadMany(ctx, deliveriesRead, read, func(r row) error {
+		d, err := scanDelivery(r)
+		asked[d.ID] = d
+		return err
+	})
+	return asked, err
 }
 
 // tellOwners writes entries into the feeds of those who own the accounts that

@@ -23,3 +23,6 @@ func Occupy() (release func()) {
 
 // OpenSecret opens a secret of a subscription as it stands in the database.
 var OpenSecret = (*Vault).openSecret
+
+// SecretsAt are those of some secrets that are there at a time.
+var SecretsAt = secretsAt

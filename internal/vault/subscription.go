@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"mooring/internal/account"
@@ -28,37 +29,52 @@ func (v *Vault) SealSecret(ctx context.Context, s store.SubscriptionSecret, plai
 }
 
 // OpenSecrets opens what the messages of a subscription are signed with and
-// sent with, as far as it has not ended at now.
+// sent with, as far as it has not ended at now, and says what ends when.
 func (v *Vault) OpenSecrets(ctx context.Context, id account.ID, subscription string, now time.Time) (hook.Secrets, error) {
-	var open hook.Secrets
 	all, err := v.store.SubscriptionSecrets(ctx, id, subscription)
 	if err != nil {
-		return open, err
+		return hook.Secrets{}, err
 	}
-	for i := range all { // newest first
-		s := all[len(all)-1-i]
-		if !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt) {
+	all = slices.DeleteFunc(all, func(s store.SubscriptionSecret) bool { return endsBy(s, now) })
+	open := make([]secret.Plain, len(all))
+	for i, s := range all {
+		if open[i], err = v.openSecret(ctx, s); err != nil {
+			return hook.Secrets{}, err
+		}
+	}
+	return secretsAt(all, open, now), nil
+}
+
+// secretsAt are those of some secrets that are there at a time.
+func secretsAt(all []store.SubscriptionSecret, plain []secret.Plain, at time.Time) (open hook.Secrets) {
+	for i, s := range slices.Backward(all) { // newest first
+		if endsBy(s, at) {
 			continue
 		}
-		plain, err := v.openSecret(ctx, s)
-		if err != nil {
-			return hook.Secrets{}, err
+		if !s.ExpiresAt.IsZero() && (open.Ends.IsZero() || s.ExpiresAt.Before(open.Ends)) {
+			open.Ends = s.ExpiresAt
 		}
 		switch s.Kind {
 		case store.SecretSignature:
-			open.Contract = plain
+			open.Contract = plain[i]
 		case store.SecretAuthorization:
-			open.Authorization = plain
+			open.Authorization = plain[i]
 		case store.SecretStandard:
-			open.Standard = append(open.Standard, plain)
+			open.Standard = append(open.Standard, plain[i])
 		case store.SecretAsymmetric:
-			open.Asymmetric = append(open.Asymmetric, plain)
+			open.Asymmetric = append(open.Asymmetric, plain[i])
 		case store.SecretURL:
-			open.URL = plain
+			open.URL = plain[i]
 		}
 	}
-	return open, nil
+	if !open.Ends.IsZero() {
+		then := secretsAt(all, plain, open.Ends)
+		open.Then = &then
+	}
+	return open
 }
+
+func endsBy(s store.SubscriptionSecret, at time.Time) bool { return !s.ExpiresAt.IsZero() && !at.Before(s.ExpiresAt) }
 
 func (v *Vault) openSecret(ctx context.Context, s store.SubscriptionSecret) (secret.Plain, error) {
 	key, err := v.key(ctx, s.Account, s.Key)

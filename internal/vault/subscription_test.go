@@ -52,3 +52,19 @@ func TestNoSecretsAreOpenWhereThereAreNone(t *testing.T) {
 		}
 	})
 }
+
+// What overlaps ends by itself, for whoever opened it before too.
+func TestASecretEndsWhereItWasOpenedBefore(t *testing.T) {
+	one, two := secret.NewPlain("one"), secret.NewPlain("two")
+	at := now()
+	open := vault.SecretsAt([]store.SubscriptionSecret{
+		{Kind: store.SecretStandard, ExpiresAt: at.Add(time.Hour)},
+		{Kind: store.SecretStandard},
+		{Kind: store.SecretStandard, ExpiresAt: at.Add(time.Minute)},
+	}, []secret.Plain{one, two, one}, at)
+	for after, want := range map[time.Duration]int{0: 3, time.Minute - 1: 3, time.Minute: 2, time.Hour: 1, 24 * time.Hour: 1} {
+		if got := open.At(at.Add(after)); len(got.Standard) != want {
+			t.Errorf("after %s there are %d, want %d", after, len(got.Standard), want)
+		}
+	}
+}
