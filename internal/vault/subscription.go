@@ -74,7 +74,9 @@ func secretsAt(all []store.SubscriptionSecret, plain []secret.Plain, at time.Tim
 	return open
 }
 
-func endsBy(s store.SubscriptionSecret, at time.Time) bool { return !s.ExpiresAt.IsZero() && !at.Before(s.ExpiresAt) }
+func endsBy(s store.SubscriptionSecret, at time.Time) bool {
+	return !s.ExpiresAt.IsZero() && !at.Before(s.ExpiresAt)
+}
 
 func (v *Vault) openSecret(ctx context.Context, s store.SubscriptionSecret) (secret.Plain, error) {
 	key, err := v.key(ctx, s.Account, s.Key)
