@@ -120,8 +120,8 @@ func (d *Dispatcher) add(k key, shard int64, l *loaded) {
 		row := &l.standing.Failed[i]
 		lane := ep.lane(row.Lane)
 		if lane.failed != nil { // nothing fails behind one that failed; if it did, it goes beside its lane
-			ep.inAgain[row.ID] = true
-			ep.again = append(ep.again, ep.workOf(row))
+			w := ep.workOf(row)
+			ep.inAgain[row.ID], ep.again = w, append(ep.again, w)
 			continue
 		}
 		lane.failed = ep.workOf(row)

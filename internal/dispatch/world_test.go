@@ -308,7 +308,7 @@ func (w *world) checkEndpoint(e hook.Entry) {
 		w.t.Fatal(err)
 	}
 	s, off := body.Subscription, e.Type == hook.EndpointDisabled
-	if e.Owner != partnerID || s.ID == "" || s.Kind != hook.KindHook || s.FailingSince.IsZero() || s.FailingSince.After(e.At) {
+	if e.Owner != partnerID || s.ID == "" || s.Kind == "" || s.FailingSince.IsZero() || s.FailingSince.After(e.At) {
 		w.t.Errorf("%+v says %s", e, e.Body)
 	}
 	if (body.Percent == nil) != off || (body.Reason == nil) == off {
