@@ -29,7 +29,7 @@ var untraced = []string{"-gcflags=modernc.org/sqlite/lib=-race=false", "-gcflags
 // package that hangs is ended, and shows what it was doing.
 func tests(t *tally) {
 	args := append([]string{"test", "-race"}, untraced...)
-	cmd := exec.Command("go", append(args, "-count=1", "-timeout=15m", "-json", "./...")...)
+	cmd := exec.Command("go", append(args, "-count=1", "-timeout=30m", "-json", "./...")...)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
