@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -289,6 +290,32 @@ func TestAMovedMerchantsOldPartnerGetsNothingThatWaits(t *testing.T) {
 		checkTold(t, kept, r.got())
 		lane := string(merchantID(0)) + "/provider-0"
 		checkTold(t, map[string][]string{lane: after[lane]}, other.got())
+	})
+}
+
+func TestWhatWasErasedIsNotToldThoughItWasInHand(t *testing.T) {
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		r := w.net.host("receiver")
+		w.subscribe(partnerID, "receiver")
+		w.settle()
+		r.set(func() { r.up = false })
+		w.happen(3, 1, 1)
+		w.settle()
+		w.erase(merchantID(0))
+		r.set(func() { r.up = true })
+		w.pass(time.Hour)
+		told := 0
+		for _, c := range r.got() {
+			if c.status < 300 {
+				told++
+			}
+			if c.status < 300 && strings.Contains(c.body, "connection_event") {
+				t.Errorf("after the erasure it is told %s", c.body)
+			}
+		}
+		if told < 3 {
+			t.Errorf("%d messages came", told)
+		}
 	})
 }
 

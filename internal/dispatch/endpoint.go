@@ -67,6 +67,7 @@ type work struct {
 	sub      *hook.Subscription
 	secrets  *hook.Secrets
 	entry    *hook.Entry // nil until it is read
+	asOf     int64       // the epoch at which it was read by itself; 0 when it came with others
 	position int64
 	lane     *lane           // nil of what is sent by request
 	row      *store.Delivery // nil of what comes from the log

@@ -22,9 +22,14 @@ func (d *Dispatcher) launch() {
 	})
 }
 
-// start sends what may be sent, as accounts stand now (S05).
+// start sends what may be sent, as accounts stand now (S05), and with what may
+// be told of them now.
 func (d *Dispatcher) start(ctx context.Context, batch []*work) {
-	err := d.complete(ctx, batch)
+	err := d.checked.look(ctx, d.Store)
+	if err == nil {
+		d.checked.forget(batch)
+		err = d.complete(ctx, batch)
+	}
 	var now map[account.ID]account.Account
 	if err == nil {
 		now, err = d.checked.of(ctx, d.Store, batch)
@@ -101,7 +106,7 @@ func (d *Dispatcher) complete(ctx context.Context, batch []*work) error {
 	}
 	for _, w := range batch {
 		if e, ok := entries[w.position]; w.entry == nil && ok {
-			w.entry = &e
+			w.entry, w.asOf = &e, d.checked.epoch
 		}
 	}
 	return nil
@@ -133,19 +138,41 @@ func (d *Dispatcher) fly(w *work) {
 type accounts struct {
 	epoch int64
 	known map[account.ID]account.Account
+	stale int64 // entries up to it may have been read before the epoch moved
 }
 
 const knownAccounts = 20_000
 
+// look finds out whether the epoch moved: then nothing that is known counts,
+// and an entry that is in hand may have been erased.
+func (a *accounts) look(ctx context.Context, s *store.Store) error {
+	epoch, err := s.RecentEpoch(ctx)
+	if err != nil || epoch == a.epoch {
+		return err
+	}
+	if a.known != nil {
+		if a.stale, err = s.FeedEnd(ctx); err != nil {
+			return err
+		}
+	}
+	a.epoch, a.known = epoch, map[account.ID]account.Account{}
+	return nil
+}
+
+// forget has the entries that may have been erased be read again.
+func (a *accounts) forget(batch []*work) {
+	for _, w := range batch {
+		if w.position != 0 && w.position <= a.stale && w.asOf != a.epoch {
+			w.entry = nil
+		}
+	}
+}
+
 // of are the accounts that a batch is about or for, as they are at a moment
 // after the batch was picked.
 func (a *accounts) of(ctx context.Context, s *store.Store, batch []*work) (map[account.ID]account.Account, error) {
-	epoch, err := s.RecentEpoch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if epoch != a.epoch || a.known == nil || len(a.known) > knownAccounts {
-		a.epoch, a.known = epoch, map[account.ID]account.Account{}
+	if len(a.known) > knownAccounts {
+		clear(a.known)
 	}
 	var missing []account.ID
 	asked := map[account.ID]bool{}

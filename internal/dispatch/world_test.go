@@ -261,6 +261,21 @@ func (w *world) move(id, to account.ID) {
 	}
 }
 
+// erase deletes a merchant and has it erased, long after.
+func (w *world) erase(id account.ID) {
+	w.t.Helper()
+	deed := w.deed(id)
+	deed.Owner = partnerID
+	_, err := w.store.DeleteAccount(context.Background(), deed, store.Leaving{Retention: time.Hour, NewID: newID},
+		func(store.Profiled) (store.Answer, error) { return store.Answer{Body: []byte("{}")}, nil })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if n, err := w.store.EraseAccounts(context.Background(), now().Add(2*time.Hour), 10); n != 1 || err != nil {
+		w.t.Fatal(n, err)
+	}
+}
+
 // read is a subscription as it is stored.
 func (w *world) read(sub hook.Subscription) hook.Subscription {
 	w.t.Helper()

@@ -152,5 +152,8 @@ func (e erasure) write(ctx context.Context, t *tx) error {
 	if _, err := t.change(ctx, subjectKeyDeleted, string(e.account), e.id); err != nil {
 		return err
 	}
-	return t.forgetAnswers(ctx, e.account)
+	if err := t.forgetAnswers(ctx, e.account); err != nil {
+		return err
+	}
+	return t.moveEpoch(ctx) // for those who have in memory what is not to be told any more
 }

@@ -104,6 +104,9 @@ func (s *Store) eraseAccount(ctx context.Context, id account.ID, now time.Time) 
 		if err := t.dropLabels(ctx, id); err != nil {
 			return err
 		}
+		if err := t.moveEpoch(ctx); err != nil {
+			return err
+		}
 		return t.audit(ctx, record)
 	})
 	if err == nil {
