@@ -56,7 +56,12 @@ func testSubscriptionRoundTrip(t *testing.T, d door) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want.Progress = Progress{Account: merchantID, Subscription: want.ID, Position: end(t, s), Ahead: []int64{}}
+	// On PostgreSQL what happened before may get its position after it.
+	began := got[0].Progress.Position
+	if last := end(t, s); began > last || s.engine.alone() && began != last {
+		t.Errorf("it begins at %d, and the log ends at %d", began, last)
+	}
+	want.Progress = Progress{Account: merchantID, Subscription: want.ID, Position: began, Ahead: []int64{}}
 	if diff := cmp.Diff([]Subscription{want}, got); diff != "" {
 		t.Error(diff)
 	}

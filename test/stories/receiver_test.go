@@ -42,8 +42,7 @@ func until(ts *testscript.TestScript, s *story, args []string) {
 	for {
 		s.answer, err = s.client.Do(http.MethodGet, args[0], s.headers(false), nil)
 		ts.Check(err)
-		var list []json.RawMessage
-		if json.Unmarshal(s.answer.Body, &list) == nil && len(list) >= wanted {
+		if itemsOf(s.answer.Body) >= wanted {
 			return
 		}
 		select {
@@ -52,4 +51,19 @@ func until(ts *testscript.TestScript, s *story, args []string) {
 		case <-tick.C:
 		}
 	}
+}
+
+// itemsOf is how many items a list has, or a page.
+func itemsOf(body []byte) int {
+	var (
+		list []json.RawMessage
+		page struct{ Items []json.RawMessage }
+	)
+	if json.Unmarshal(body, &list) == nil {
+		return len(list)
+	}
+	if json.Unmarshal(body, &page) == nil {
+		return len(page.Items)
+	}
+	return 0
 }
