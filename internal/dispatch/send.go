@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,8 +82,33 @@ func posted(ctx context.Context, post Poster, m outbound.Message, at time.Time) 
 	}
 	result.Status = answer.Status
 	result.RetryAfter = retryAfter(answer.Header.Get("Retry-After"), at)
-	return result, kept(answer)
+	return result, kept(blanked(answer, m.Header))
 }
+
+// ofUs are the headers of a message by which its receiver knows us.
+var ofUs = []string{"Authorization", "Event-Signature", "Webhook-Signature"}
+
+// blanked is an answer without what it repeats of them: a receiver that echoes
+// what it was sent must not show a secret to whoever reads the delivery.
+func blanked(a outbound.Answer, sent http.Header) outbound.Answer {
+	for _, name := range ofUs {
+		for _, value := range append([]string{sent.Get(name)}, strings.Fields(sent.Get(name))...) {
+			if len(value) < shortestBlanked {
+				continue
+			}
+			a.Body = bytes.ReplaceAll(a.Body, []byte(value), []byte("***"))
+			for _, values := range a.Header {
+				for i := range values {
+					values[i] = strings.ReplaceAll(values[i], value, "***")
+				}
+			}
+		}
+	}
+	return a
+}
+
+// shortestBlanked leaves words such as "Bearer" readable.
+const shortestBlanked = 8
 
 func (h *Hooks) endpoint(target string) (outbound.Endpoint, error) {
 	h.mu.RLock()
