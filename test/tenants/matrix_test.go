@@ -142,15 +142,22 @@ func (p *prober) names() []gate.Parameter {
 // fixture is what makes what a parameter names.
 func (p *prober) fixture(name string) fixture {
 	p.w.t.Helper()
-	before, _, inPath := strings.Cut(p.op.Path, "/{"+name+"}")
-	if found, known := fixtures[before[strings.LastIndexByte(before, '/')+1:]+"/"+name]; inPath && known {
-		return found
-	}
-	found, known := fixtures[name]
+	found, known := fixtures[p.fixtureName(name)]
 	if !known {
 		p.w.t.Fatalf("fixtures_test.go does not know what {%s} names in %s", name, p.op.Path)
 	}
 	return found
+}
+
+// fixtureName is under what the fixture of a parameter stands: its name, or
+// where that means several things, the part of the path before it and its name.
+func (p *prober) fixtureName(name string) string {
+	before, _, inPath := strings.Cut(p.op.Path, "/{"+name+"}")
+	special := before[strings.LastIndexByte(before, '/')+1:] + "/" + name
+	if _, known := fixtures[special]; inPath && known {
+		return special
+	}
+	return name
 }
 
 func isConstant(name string) bool {
@@ -214,7 +221,7 @@ func (p *prober) resolve(scene string, tn *tenant, id account.ID) []ref {
 
 // own is what a fixture makes, once for each tenant and place.
 func (p *prober) own(tn *tenant, name string, id account.ID, at map[string]string) string {
-	key := fmt.Sprint(name, id, at)
+	key := fmt.Sprint(p.fixtureName(name), id, at)
 	if tn.made[key] == "" {
 		tn.made[key] = p.fixture(name).own(p.w, tn, id, at)
 	}
