@@ -45,10 +45,10 @@ func (o operations) startingAfter(call *gate.Call) (string, error) {
 }
 
 // positionIn is the position that a token carries, when its MAC is that of
-// the position.
+// the position. Decoding skips line breaks, hence the comparison of lengths.
 func positionIn(token string, mac func(position string) []byte) (string, bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) < pagingMAC {
+	if err != nil || len(raw) < pagingMAC || base64.RawURLEncoding.EncodedLen(len(raw)) != len(token) {
 		return "", false
 	}
 	position := string(raw[pagingMAC:])

@@ -28,6 +28,7 @@ func FuzzPagingToken(f *testing.F) {
 	}
 	f.Add(tokenAt("T11223351", ours("T11223352")))
 	f.Add(tokenAt("T11223351", ours("T11223351")) + "=")
+	f.Add(tokenAt("T11223351", ours("T11223351")) + "\n")
 	f.Add(strings.Repeat("A", 2_000))
 	f.Fuzz(func(t *testing.T, token string) {
 		position, ok := positionIn(token, ours)

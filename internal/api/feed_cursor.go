@@ -42,10 +42,11 @@ func (c feedCursors) at(position int64) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// position is where a cursor stands; not ok when it was not made for this feed.
+// position is where a cursor stands; not ok when it was not made for this feed,
+// letter by letter.
 func (c feedCursors) position(cursor string) (position int64, ok bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(b) != aes.BlockSize {
+	if err != nil || len(b) != aes.BlockSize || len(cursor) != base64.RawURLEncoding.EncodedLen(len(b)) {
 		return 0, false
 	}
 	c.block.Decrypt(b, b)

@@ -35,7 +35,7 @@ func TestACursorThatWasTouchedIsRefused(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"", "AAAAAAAAAAAAAAAAAAAAAA", good + "A", good[:21], good + "=="} {
+	for _, bad := range []string{"", "AAAAAAAAAAAAAAAAAAAAAA", good + "A", good[:21], good + "==", good + "\n", good[:9] + "\r\n" + good[9:]} {
 		if position, ok := c.position(bad); ok {
 			t.Errorf("%q is read as %d", bad, position)
 		}

@@ -45,7 +45,9 @@ func (b *batch) answer() {
 }
 
 // load reads what the batch stands on. Connections come first: on PostgreSQL
-// that locks them, so that everything read after it is current.
+// that locks them, so that everything read after it is current. Of one that
+// was not there yet, what another node writes meanwhile is not taken in: the
+// decision starts a connection, and then loses the race for its row.
 func (b *batch) load(ctx context.Context, t *tx, g *ground) error {
 	w := b.wanted()
 	for _, part := range []struct {

@@ -55,6 +55,22 @@ func TestNodesThatWriteToOneConnectionLoseNothing(t *testing.T) {
 	}
 }
 
+// A connection that another node made since this one looked for it isn't seen
+// by halves: its signups and events belong to a row that was not there.
+func TestNodesRaceForNewConnections(t *testing.T) {
+	all := nodes(t, 3)
+	for range 60 {
+		first := signingElsewhere(merchant)
+		var wg sync.WaitGroup
+		for _, s := range all {
+			for range 4 {
+				wg.Go(func() { mustChange(t, s, first) })
+			}
+		}
+		wg.Wait()
+	}
+}
+
 // A change without an event has no number that could collide: only the lock on
 // the row keeps two nodes from writing over each other.
 func TestNodesDoNotOverwriteEachOther(t *testing.T) {

@@ -81,25 +81,29 @@ func (g *ground) scanConnection(r row) error {
 func (g *ground) scanSignup(r row) error {
 	var p place
 	s, err := scanSignup(r, &p.account, &p.provider)
-	l := g.line(p)
-	l.signups = append(l.signups, s)
-	l.oldSignups++
+	if l := g.line(p); l.stored != nil {
+		l.signups = append(l.signups, s)
+		l.oldSignups++
+	}
 	return err
 }
 
 func (g *ground) scanEvent(r row) error {
 	var p place
 	e, err := scanEvent(r, &p.account, &p.provider)
-	l := g.line(p)
-	l.events = append(l.events, e)
-	l.oldEvents++
+	if l := g.line(p); l.stored != nil {
+		l.events = append(l.events, e)
+		l.oldEvents++
+	}
 	return err
 }
 
 func (g *ground) scanDuplicate(r row) error {
 	var p place
 	e, err := scanEvent(r, &p.account, &p.provider)
-	g.line(p).external[e.ExternalID] = e
+	if l := g.line(p); l.stored != nil {
+		l.external[e.ExternalID] = e
+	}
 	return err
 }
 
