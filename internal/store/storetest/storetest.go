@@ -1,6 +1,7 @@
 // Package storetest gives tests a real PostgreSQL: one server per test
 // process, started from the server programs on this machine, and an empty
-// database per test.
+// database per test. Strict puts a proxy before one, which stands in for
+// distributed engines.
 //
 // It promises that a database it hands out is fresh and gone after the test,
 // and that the server ends with the process however the process ends. A
