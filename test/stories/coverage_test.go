@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"mooring/internal/gate/gatetest"
 )
 
 // coverage remembers which answers of which operations the stories have seen.
@@ -18,6 +20,7 @@ type coverage struct {
 	operations []operation
 	promised   map[answer]bool // what the contract lists
 	seen       map[answer]bool
+	checkers   map[string]*gatetest.Checker // by what was published, which is the same for most stories
 }
 
 type answer struct {
@@ -26,7 +29,21 @@ type answer struct {
 }
 
 func newCoverage() *coverage {
-	return &coverage{promised: map[answer]bool{}, seen: map[answer]bool{}}
+	return &coverage{promised: map[answer]bool{}, seen: map[answer]bool{}, checkers: map[string]*gatetest.Checker{}}
+}
+
+// checker is what checks answers against a published contract, made once.
+func (c *coverage) checker(document []byte) (*gatetest.Checker, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if made := c.checkers[string(document)]; made != nil {
+		return made, nil
+	}
+	made, err := gatetest.FromJSON(document)
+	if err == nil {
+		c.checkers[string(document)] = made
+	}
+	return made, err
 }
 
 // contract takes in which operations and statuses a published contract lists.

@@ -1,7 +1,8 @@
 // Package stories tells the product in requests and answers.
 //
 // Each .txtar file is one story. It is run against the built binary, through
-// real HTTP, once on SQLite and once on PostgreSQL. Every answer is checked
+// real HTTP, once on SQLite and once on PostgreSQL. The race detector, when it
+// is asked for, looks on in the server on SQLite. Every answer is checked
 // against the contract that the server itself publishes, with unknown members
 // forbidden; README.md in this directory explains the words.
 package stories
@@ -10,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -18,7 +20,9 @@ import (
 	"mooring/test/drive"
 )
 
-var binary string
+// The binaries that stories are told to: traced has the race detector in it
+// when the tests have it.
+var traced, plain string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -32,7 +36,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if binary, err = drive.Build(dir, raceDetector); err != nil {
+	plain, err = drive.Build(filepath.Join(dir, "plain"), false)
+	traced = plain
+	if err == nil && raceDetector {
+		traced, err = drive.Build(filepath.Join(dir, "traced"), true)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -42,10 +51,10 @@ func run(m *testing.M) int {
 func TestStories(t *testing.T) {
 	seen := newCoverage()
 	t.Run("sqlite", func(t *testing.T) {
-		tell(t, seen, func(testing.TB) string { return "" })
+		tell(t, seen, traced, func(testing.TB) string { return "" })
 	})
 	t.Run("postgres", func(t *testing.T) {
-		tell(t, seen, storetest.Postgres)
+		tell(t, seen, plain, storetest.Postgres)
 	})
 	if flag.Lookup("test.run").Value.String() == "" {
 		seen.demandEverything(t)
@@ -55,15 +64,15 @@ func TestStories(t *testing.T) {
 	}
 }
 
-// tell runs every story; database names a fresh PostgreSQL database, or
-// nothing for SQLite.
-func tell(t *testing.T, seen *coverage, database func(testing.TB) string) {
+// tell runs every story to a binary; database names a fresh PostgreSQL
+// database, or nothing for SQLite.
+func tell(t *testing.T, seen *coverage, binary string, database func(testing.TB) string) {
 	testscript.Run(t, testscript.Params{
 		Dir:                ".",
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			tb := env.T().(testing.TB)
-			env.Values[storyKey{}] = &story{seen: seen, database: database(tb), dir: env.WorkDir}
+			env.Values[storyKey{}] = &story{seen: seen, binary: binary, database: database(tb), dir: env.WorkDir}
 			env.Setenv("database", env.Values[storyKey{}].(*story).database)
 			return nil
 		},

@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -24,6 +25,7 @@ type storyKey struct{}
 // story is the state of one story while it is told.
 type story struct {
 	seen     *coverage
+	binary   string
 	database string
 	dir      string
 
@@ -83,7 +85,7 @@ func start(ts *testscript.TestScript, s *story, args []string) {
 	name(ts, s)
 	document, err := s.client.Do("GET", "/openapi.json", http.Header{}, nil)
 	ts.Check(err)
-	s.checker, err = gatetest.FromJSON(document.Body)
+	s.checker, err = s.seen.checker(bytes.ReplaceAll(document.Body, []byte(s.server.BaseURL), []byte("https://mooring.example.com")))
 	ts.Check(err)
 	s.contract = document.Body
 	ts.Check(s.seen.contract(document.Body))
@@ -102,7 +104,7 @@ func restart(ts *testscript.TestScript, s *story, _ []string) {
 
 func boot(ts *testscript.TestScript, s *story, listen string) {
 	var err error
-	s.server, err = drive.Start(context.Background(), binary, append(s.args, "--listen", listen)...)
+	s.server, err = drive.Start(context.Background(), s.binary, append(s.args, "--listen", listen)...)
 	ts.Check(err)
 	s.client = drive.NewClient(s.server.BaseURL)
 }

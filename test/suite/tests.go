@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"mooring/test/drive"
 )
 
 // event is one line of `go test -json`.
@@ -20,15 +22,10 @@ type event struct {
 	Elapsed float64
 }
 
-// untraced is what the race detector does not look into: SQLite, which was
-// translated from C and locks for itself. Looking on made its every read
-// several times as slow, and with it the suite; all calls into it are looked at.
-var untraced = []string{"-gcflags=modernc.org/sqlite/lib=-race=false", "-gcflags=modernc.org/libc/...=-race=false"}
-
 // tests runs every test of every package once, under the race detector. A
 // package that hangs is ended, and shows what it was doing.
 func tests(t *tally) {
-	args := append([]string{"test", "-race"}, untraced...)
+	args := append([]string{"test", "-race"}, drive.Untraced...)
 	cmd := exec.Command("go", append(args, "-count=1", "-timeout=30m", "-json", "./...")...)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()

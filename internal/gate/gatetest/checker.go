@@ -18,14 +18,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"mooring/internal/gate"
 )
 
-// Checker validates answers. It is not safe for concurrent use.
+// Checker validates answers. All methods may be called at the same time.
 type Checker struct {
-	doc     *gate.Document
-	mux     *http.ServeMux
+	doc *gate.Document
+	mux *http.ServeMux
+
+	mu      sync.Mutex // held while a schema is compiled
 	schemas map[string]*gate.Schema
 }
 
@@ -220,6 +223,8 @@ func (c *Checker) checkJSON(pointer string, header http.Header, body []byte) []e
 }
 
 func (c *Checker) schema(pointer string) (*gate.Schema, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if schema, ok := c.schemas[pointer]; ok {
 		return schema, nil
 	}
