@@ -67,8 +67,8 @@ func (c *committer) commit(jobs []*job) {
 func (c *committer) persist(jobs []*job) (trouble, error) {
 	end := time.Now().Add(patience)
 	for try := 1; ; try++ {
-		if err := c.store.failure.Load(); err != nil {
-			return broken, *err
+		if failed := c.store.failure.Load(); failed != nil {
+			return broken, failed.cause
 		}
 		b := &batch{store: c.store, jobs: jobs}
 		kind, err := c.store.attempt(context.Background(), b.write)

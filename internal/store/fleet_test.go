@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"sync"
@@ -210,29 +211,34 @@ func TestABatchLocksRowsInOrder(t *testing.T) {
 	batch.Wait()
 }
 
+// races is how often nodes race to migrate an empty database.
+var races = flag.Int("races", 1, "how often nodes race to migrate")
+
 func TestNodesThatStartTogetherMigrateOnce(t *testing.T) {
-	cfg := Config{Database: storetest.Postgres(t)}
-	var wg sync.WaitGroup
-	all := make([]*Store, 4)
-	for i := range all {
-		wg.Go(func() {
-			s, err := Open(context.Background(), cfg)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			all[i] = s
-		})
-	}
-	wg.Wait()
-	for _, s := range all {
-		if s != nil {
-			defer s.Close()
+	for range *races {
+		cfg := Config{Database: storetest.Postgres(t)}
+		var wg sync.WaitGroup
+		all := make([]*Store, 4)
+		for i := range all {
+			wg.Go(func() {
+				s, err := Open(context.Background(), cfg)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				all[i] = s
+			})
 		}
-	}
-	if !t.Failed() {
-		inhabit(t, all[0])
-		mustChange(t, all[3], signing(merchant))
+		wg.Wait()
+		if !t.Failed() {
+			inhabit(t, all[0])
+			mustChange(t, all[3], signing(merchant))
+		}
+		for _, s := range all {
+			if s != nil {
+				s.Close()
+			}
+		}
 	}
 }
 

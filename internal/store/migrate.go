@@ -17,34 +17,50 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrate brings the schema up to date, and refuses one that is newer than
+// migrate brings the schema up to date, and refuses one that is too new for
 // this program. Migrations only go forward. With mustExist
 // it makes no first schema, so that a mistyped name leaves no tables behind.
-func migrate(ctx context.Context, e engine, write *sql.DB, mustExist bool, log *slog.Logger) error {
+// It returns the newest schema that this program knows.
+func migrate(ctx context.Context, e engine, write *sql.DB, mustExist bool, log *slog.Logger) (known int64, err error) {
 	if mustExist {
 		if err := checkMade(ctx, e, write); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	provider, err := e.migrator(write)
+	provider, err := e.migrator(write, migrations)
 	if err != nil {
-		return fmt.Errorf("read the migrations: %w", err)
+		return 0, fmt.Errorf("read the migrations: %w", err)
 	}
-	have, want, err := provider.GetVersions(ctx)
+	have, known, err := provider.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("read the version of the schema: %w", err)
+		return 0, fmt.Errorf("read the version of the schema: %w", err)
 	}
-	if have > want {
-		return newerSchema(have, want)
+	if have < known {
+		if err := migrateUp(ctx, e, provider, have, log); err != nil {
+			return 0, err
+		}
 	}
-	done, err := provider.Up(ctx)
-	if err != nil {
-		return fmt.Errorf("migrate the schema: %w", err)
+	return known, checkSchema(ctx, write, known, log)
+}
+
+// migrateUp runs the migrations that are missing. A node that was taken for
+// dead while it did meets another that does; what one of them ran, the others
+// need not.
+func migrateUp(ctx context.Context, e engine, provider *goose.Provider, have int64, log *slog.Logger) error {
+	for {
+		done, failed := provider.Up(ctx)
+		for _, m := range done {
+			log.Info("migrated the schema", "to", m.Source.Version, "engine", e.name())
+		}
+		if failed == nil {
+			return nil
+		}
+		now, _, err := provider.GetVersions(ctx)
+		if err != nil || now <= have {
+			return fmt.Errorf("migrate the schema: %w", failed)
+		}
+		have = now
 	}
-	for _, m := range done {
-		log.Info("migrated the schema", "to", m.Source.Version, "engine", e.name())
-	}
-	return nil
 }
 
 // checkMade refuses a database without our tables, before anything writes.
@@ -59,10 +75,6 @@ func checkMade(ctx context.Context, e engine, write *sql.DB) error {
 	return nil
 }
 
-func newerSchema(have, want int64) error {
-	return fmt.Errorf("the database has schema %d and this program knows only %d: run the newer release of mooring that wrote it", have, want)
-}
-
 // ourTables counts the tables that the first migration makes.
 func (e *sqlite) ourTables() string {
 	return `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'sealed_key'`
@@ -72,23 +84,28 @@ func (e *postgres) ourTables() string {
 	return `SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'sealed_key'`
 }
 
-func (e *sqlite) migrator(write *sql.DB) (*goose.Provider, error) {
+func (e *sqlite) migrator(write *sql.DB, files fs.FS) (*goose.Provider, error) {
 	// The lock file keeps every other process out, so no lock is needed here.
-	return migrator(goose.DialectSQLite3, write, "migrations/sqlite")
+	return migrator(goose.DialectSQLite3, write, files, "migrations/sqlite")
 }
 
-func (e *postgres) migrator(write *sql.DB) (*goose.Provider, error) {
+func (e *postgres) migrator(write *sql.DB, files fs.FS) (*goose.Provider, error) {
 	locker, err := lock.NewPostgresTableLocker(
 		lock.WithTableLockTimeout(200*time.Millisecond, 1500),
+		// A node that is killed while it migrates holds back the others for so
+		// long. One whose lock was taken has nothing to unlock.
+		lock.WithTableLeaseDuration(10*time.Second),
+		lock.WithTableHeartbeatInterval(2*time.Second),
+		lock.WithTableUnlockTimeout(200*time.Millisecond, 5),
 		lock.WithTableLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, err
 	}
-	return migrator(goose.DialectPostgres, write, "migrations/postgres", goose.WithLocker(locker))
+	return migrator(goose.DialectPostgres, write, files, "migrations/postgres", goose.WithLocker(locker))
 }
 
-func migrator(dialect goose.Dialect, db *sql.DB, dir string, opts ...goose.ProviderOption) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, dir)
+func migrator(dialect goose.Dialect, db *sql.DB, all fs.FS, dir string, opts ...goose.ProviderOption) (*goose.Provider, error) {
+	files, err := fs.Sub(all, dir)
 	if err != nil {
 		return nil, err
 	}

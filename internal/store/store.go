@@ -58,7 +58,8 @@ type Store struct {
 
 	subscriptionTouched atomic.Pointer[func()] // likewise, of those that wrote to a subscription
 
-	failure atomic.Pointer[error] // why the store stopped for good; nil while it is sound
+	known   int64                   // the newest schema that this program knows
+	failure atomic.Pointer[failure] // why the store stopped for good; nil while it is sound
 }
 
 // tuning is what only tests change.
@@ -121,7 +122,7 @@ func (s *Store) connect(ctx context.Context, mustExist bool, wrap func(driver.Co
 	if err := write.PingContext(ctx); err != nil {
 		return s.engine.refusal(err)
 	}
-	if err := migrate(ctx, s.engine, write, mustExist, s.log); err != nil {
+	if s.known, err = migrate(ctx, s.engine, write, mustExist, s.log); err != nil {
 		return err
 	}
 	if err := read.PingContext(ctx); err != nil {
@@ -148,6 +149,9 @@ func (s *Store) start(tune tuning) {
 		s.running.Go(func() { s.engine.chores(ctx, s) })
 	}
 	s.running.Go(func() { s.foldTallies(ctx) })
+	if !s.engine.alone() {
+		s.running.Go(func() { s.watchSchema(ctx) })
+	}
 }
 
 // Close finishes the writes that were accepted, refuses new ones, and leaves
@@ -190,18 +194,24 @@ func (s *Store) Ping(ctx context.Context) error {
 // Engine is "sqlite" or "postgres".
 func (s *Store) Engine() string { return s.engine.name() }
 
+// failure is why a store stopped for good, and what callers are told.
+type failure struct {
+	says  string
+	cause error
+}
+
 // fail stops the store for good: after a failed sync nobody knows what the
 // disk holds, and only a restart, which reads it again, can tell.
 func (s *Store) fail(cause error) {
-	if s.failure.CompareAndSwap(nil, &cause) {
+	if s.failure.CompareAndSwap(nil, &failure{"the storage failed; the service must be restarted", cause}) {
 		s.log.Error("the store stopped: the storage failed; restart to recover what it holds", "cause", cause)
 	}
 }
 
 // sound is the refusal of a store that has stopped or is closed.
 func (s *Store) sound() error {
-	if cause := s.failure.Load(); cause != nil {
-		return unavailable("the storage failed; the service must be restarted", *cause)
+	if failed := s.failure.Load(); failed != nil {
+		return unavailable(failed.says, failed.cause)
 	}
 	s.gate.RLock()
 	defer s.gate.RUnlock()

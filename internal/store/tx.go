@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"time"
 
@@ -28,7 +29,7 @@ type engine interface {
 
 	open(ctx context.Context, wrap func(driver.Connector) driver.Connector) (write, read *sql.DB, err error)
 	refusal(err error) error // one sentence for a first connection that failed
-	migrator(write *sql.DB) (*goose.Provider, error)
+	migrator(write *sql.DB, files fs.FS) (*goose.Provider, error)
 	ourTables() string                    // a query that counts the tables of the first migration
 	chores(ctx context.Context, s *Store) // work beside the committers, until ctx ends
 	close(read, write *pool, sound bool) error

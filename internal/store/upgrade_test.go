@@ -128,7 +128,7 @@ func writeFirstSchema(t *testing.T, cfg Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider, err := e.migrator(write)
+	provider, err := e.migrator(write, migrations)
 	if err != nil {
 		t.Fatal(err)
 	}
