@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: help build test stories table seed-check interop bench bench-tokens soak-hooks bench-hooks format need
+.PHONY: help build test stories table seed-check interop bench bench-tokens soak-hooks bench-hooks differential format need
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ bench-hooks: ## how many hooks are told a second, beside a bare HTTP client and 
 
 soak-hooks: ## a million deliveries to a receiver that was away for a day
 	go test -count 1 -timeout 60m ./internal/dispatch -run TestManyDeliveries -soak 1000000
+
+differential: ## thousands of generated requests to SQLite and to PostgreSQL, whose answers and rows must be the same
+	@test/need.sh postgresql
+	go test -count 1 -timeout 120m ./test/differential -seed $$(date +%s) -runs 50 -length 1000
 
 format: ## rewrite the Go files the way `make test` wants them
 	$(TOOL) gofumpt -w .
