@@ -20,7 +20,8 @@ var (
 
 	accountsOfBatch = batches(
 		`SELECT `+accountColumns+` FROM account WHERE id = $1`,
-		`SELECT `+accountColumns+` FROM account WHERE id IN (SELECT * FROM unnest($1::text[]))`)
+		`SELECT `+accountColumns+` FROM account WHERE id IN (SELECT * FROM unnest($1::text[]))`).
+		asked(1, `SELECT `+accountColumns+` FROM account WHERE id IN (%s)`)
 
 	accountTaken = writes(`SELECT id FROM account WHERE id = $1`)
 

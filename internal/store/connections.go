@@ -34,7 +34,8 @@ var (
 		`SELECT `+connectionColumns+` FROM connection WHERE account = $1 AND provider = $2`,
 		`SELECT `+connectionColumns+` FROM connection
 		WHERE (account, provider) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-		ORDER BY account, provider FOR UPDATE`)
+		ORDER BY account, provider FOR UPDATE`).
+		asked(2, `SELECT `+connectionColumns+` FROM connection WHERE (account, provider) IN (%s)`)
 
 	connectionAdded = batches(
 		`INSERT INTO connection (`+connectionColumns+`, owner, world)

@@ -34,7 +34,9 @@ var (
 		WHERE account = $1 AND provider = $2 AND external_id = $3 AND external_id IS NOT NULL`,
 		`SELECT account, provider, `+eventColumns+` FROM event
 		WHERE (account, provider, external_id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
-		AND external_id IS NOT NULL`)
+		AND external_id IS NOT NULL`).
+		asked(3, `SELECT account, provider, `+eventColumns+` FROM event
+		WHERE (account, provider, external_id) IN (%s) AND external_id IS NOT NULL`)
 
 	eventAdded = batches(
 		`INSERT INTO event (account, provider, `+eventColumns+`)

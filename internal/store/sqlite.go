@@ -53,6 +53,7 @@ func (ps pragmas) without(name string) pragmas {
 const (
 	busyTimeout = 5_000  // milliseconds
 	logPages    = 20_000 // of the write-ahead log before the writer copies it itself
+	writerCache = 16_384 // KiB of pages in memory: a batch that touches more writes them twice
 )
 
 func is(want string) func(string) bool { return func(got string) bool { return got == want } }
@@ -75,6 +76,7 @@ var (
 	writingConnection = append(pragmas{
 		{"journal_mode", "wal", is("wal")},
 		{"wal_autocheckpoint", strconv.Itoa(logPages), atLeast(logPages)},
+		{"cache_size", strconv.Itoa(-writerCache), is(strconv.Itoa(-writerCache))},
 	}, everyConnection...)
 	readingConnection = append(pragmas{
 		{"query_only", "1", is("1")},

@@ -5,16 +5,19 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // statement is one constant SQL text. The few that a batch runs for many rows
 // have a second text, which takes the rows of all changes at once, as one
-// array per column, on an engine that can.
+// array per column, on an engine that can. On one that can't, those that a
+// batch asks most have a statement for some rows at a time.
 type statement struct {
 	id   int
 	use  use
-	one  string // for one row; on both engines unless many is there
-	many string // for arrays of rows, in PostgreSQL; "" when one serves
+	one  string     // for one row; on both engines unless many is there
+	many string     // for arrays of rows, in PostgreSQL; "" when one serves
+	some *statement // takes someKeys keys in a row; nil when one serves
 }
 
 // use says which connections prepare a statement.
@@ -42,6 +45,30 @@ func writes(text string) *statement { return define(writing, text, "") }
 
 // batches defines a statement that a batch runs for many rows.
 func batches(one, many string) *statement { return define(writing, one, many) }
+
+// someKeys is how many keys a statement for some rows takes. What a query costs
+// beyond its rows is twice what a row does.
+const someKeys = 16
+
+// asked defines the text for some rows beside that for one: it has %s where the
+// keys, of so many columns each, are listed.
+func (st *statement) asked(columns int, text string) *statement {
+	var list strings.Builder
+	for i := range someKeys * columns {
+		switch {
+		case i == 0:
+			list.WriteString("VALUES (")
+		case i%columns == 0:
+			list.WriteString("), (")
+		default:
+			list.WriteString(", ")
+		}
+		fmt.Fprintf(&list, "$%d", i+1)
+	}
+	list.WriteString(")")
+	st.some = define(st.use, fmt.Sprintf(text, list.String()), "")
+	return st
+}
 
 // text is what an engine is asked to prepare.
 func (st *statement) text(e engine) string {

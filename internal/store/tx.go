@@ -108,12 +108,29 @@ func (t *tx) loadMany(ctx context.Context, st *statement, keys [][]any, scan fun
 	if t.arrays {
 		return t.load(ctx, st, scan, columns(keys)...)
 	}
+	for st.some != nil && len(keys) >= someKeys/4 {
+		n := min(len(keys), someKeys)
+		if err := t.load(ctx, st.some, scan, inARow(keys[:n])...); err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
 	for _, key := range keys {
 		if err := t.load(ctx, st, scan, key...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inARow writes keys one after the other, the last one again and again in the
+// places that are left.
+func inARow(keys [][]any) []any {
+	list := make([]any, 0, someKeys*len(keys[0]))
+	for i := range someKeys {
+		list = append(list, keys[min(i, len(keys)-1)]...)
+	}
+	return list
 }
 
 // changeMany writes every row, and fails when one of them found no place.
