@@ -65,15 +65,14 @@ func migrateUp(ctx context.Context, e engine, provider *goose.Provider, have int
 
 // checkMade refuses a database without our tables, before anything writes.
 func checkMade(ctx context.Context, e engine, write *sql.DB) error {
-	var tables int
-	if err := write.QueryRowContext(ctx, e.ourTables()).Scan(&tables); err != nil {
-		return fmt.Errorf("look for tables: %w", err)
+	made, err := hasTables(ctx, e, write)
+	if err == nil && !made {
+		err = errNotMade
 	}
-	if tables == 0 {
-		return errors.New("this database was never initialised: do it with `mooring init`, or name the right one")
-	}
-	return nil
+	return err
 }
+
+var errNotMade = errors.New("this database was never initialised: do it with `mooring init`, or name the right one")
 
 // ourTables counts the tables that the first migration makes.
 func (e *sqlite) ourTables() string {

@@ -12,6 +12,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -83,24 +84,13 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
-	s := &Store{now: cfg.Now, log: cfg.Log, folding: folding{rows: map[group]int64{}}, feed: newFeedSignal()}
-	if s.now == nil {
-		s.now = time.Now
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	switch {
-	case cfg.Database != "":
-		s.engine = &postgres{url: cfg.Database}
-	case cfg.DataDir != "":
-		s.engine = &sqlite{dir: cfg.DataDir, mustExist: cfg.MustExist}
-	default:
-		return nil, errors.New("no place for the data was given: name a data directory or a postgres:// URL")
-	}
-	if err := s.connect(ctx, cfg.MustExist, tune.wrap); err != nil {
-		_ = s.disconnect() // the first failure is the one to tell
+	s, err := unstarted(ctx, cfg, tune)
+	if err != nil {
 		return nil, err
+	}
+	if whole, err := isWhole(ctx, s.read.db); err != nil || !whole {
+		_ = s.disconnect() // the first failure is the one to tell
+		return nil, cmp.Or(err, errUnfinished)
 	}
 	if s.engine.alone() {
 		if err := s.endLeases(ctx); err != nil {
@@ -109,6 +99,38 @@ func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 		}
 	}
 	s.start(tune)
+	return s, nil
+}
+
+// engineOf is the engine that a configuration asks for.
+func engineOf(cfg Config) (engine, error) {
+	switch {
+	case cfg.Database != "":
+		return &postgres{url: cfg.Database}, nil
+	case cfg.DataDir != "":
+		return &sqlite{dir: cfg.DataDir, mustExist: cfg.MustExist}, nil
+	default:
+		return nil, errors.New("no place for the data was given: name a data directory or a postgres:// URL")
+	}
+}
+
+// unstarted is a store that does nothing by itself yet.
+func unstarted(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
+	s := &Store{now: cfg.Now, log: cfg.Log, folding: folding{rows: map[group]int64{}}, feed: newFeedSignal()}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if s.engine, err = engineOf(cfg); err != nil {
+		return nil, err
+	}
+	if err := s.connect(ctx, cfg.MustExist, tune.wrap); err != nil {
+		_ = s.disconnect() // the first failure is the one to tell
+		return nil, err
+	}
 	return s, nil
 }
 

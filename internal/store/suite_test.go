@@ -141,6 +141,9 @@ func suite(t *testing.T, d door) {
 		"a lease is one holder's until it ends":                    testLeases,
 		"one of many takes a lease":                                testLeaseStorm,
 		"what stands on a lost lease is refused":                   testLostLease,
+		"what an import has half filled is not opened":             testHalfMoved,
+		"what somebody uses is not filled by an import":            testUsedIsNoTarget,
+		"one state is moved, whatever is written meanwhile":        testSourceIsOneState,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, d) })
 	}

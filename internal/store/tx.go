@@ -28,7 +28,8 @@ type engine interface {
 	troubleAtCommit(error) trouble // what the failure of a commit means
 
 	open(ctx context.Context, wrap func(driver.Connector) driver.Connector) (write, read *sql.DB, err error)
-	refusal(err error) error // one sentence for a first connection that failed
+	reader(ctx context.Context) (*sql.DB, error) // connections for reading alone, beside whoever uses the database
+	refusal(err error) error                     // one sentence for a first connection that failed
 	migrator(write *sql.DB, files fs.FS) (*goose.Provider, error)
 	ourTables() string                    // a query that counts the tables of the first migration
 	chores(ctx context.Context, s *Store) // work beside the committers, until ctx ends

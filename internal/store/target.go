@@ -1,0 +1,161 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// Target is a database that is filled with the rows of another. Its epoch is
+// taken away before the first row is written and is the last to come, so that
+// nobody takes what is half there for a database: Open refuses it.
+type Target struct {
+	store *Store // nil when nothing is to be written
+	db    *sql.DB
+	made  bool // whether it has tables
+	begun bool // whether an import into it was begun and not finished
+	empty bool // whether it has no rows
+	texts map[string]*sql.Stmt
+}
+
+// OpenTarget makes a database ready to be filled: a new one, one that is empty,
+// or one that an earlier import has begun to fill.
+func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
+	s, err := unstarted(ctx, cfg, standard)
+	if err != nil {
+		return nil, err
+	}
+	t := &Target{store: s, db: s.read.db, made: true, texts: map[string]*sql.Stmt{}}
+	if err := t.look(ctx); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return t, nil
+}
+
+// LookAtTarget is OpenTarget for who only wants to know: it makes no database,
+// migrates none and writes nothing.
+func LookAtTarget(ctx context.Context, cfg Config) (_ *Target, err error) {
+	e, err := engineOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t := &Target{empty: true}
+	if t.db, err = e.reader(ctx); errors.Is(err, errNoDatabase) {
+		return t, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.made, err = hasTables(ctx, e, t.db); err != nil {
+		return nil, errors.Join(e.refusal(err), t.Close())
+	}
+	if t.made {
+		err = wantSchema(ctx, t.db)
+		if err == nil {
+			err = t.look(ctx)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return t, nil
+}
+
+// look finds out what is there.
+func (t *Target) look(ctx context.Context) error {
+	whole, err := isWhole(ctx, t.db)
+	if err != nil {
+		return err
+	}
+	t.begun = !whole
+	t.empty, err = isEmpty(ctx, t.db)
+	return err
+}
+
+// isEmpty says whether no table has a row, but for the epoch that a migration
+// puts there.
+func isEmpty(ctx context.Context, from querier) (bool, error) {
+	for _, table := range tablesMoved {
+		if table.Name == epochTable {
+			continue
+		}
+		var there bool
+		if err := from.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+table.Name+")").Scan(&there); err != nil || there {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Close leaves the database.
+func (t *Target) Close() error {
+	switch {
+	case t.store != nil:
+		var errs []error
+		for _, stmt := range t.texts {
+			errs = append(errs, stmt.Close())
+		}
+		return errors.Join(append(errs, t.store.disconnect())...)
+	case t.db != nil:
+		return t.db.Close()
+	}
+	return nil
+}
+
+// Fresh says whether nothing was written to it yet; Begun whether an import was
+// begun and not finished. If neither, it is somebody's database.
+func (t *Target) Fresh() bool { return t.empty && !t.begun }
+
+// Begun says whether an import was begun and not finished.
+func (t *Target) Begun() bool { return t.begun }
+
+// Rows hands the rows of a table that are there to yield, as Source does.
+func (t *Target) Rows(ctx context.Context, table Table, yield func(values []any) error) error {
+	if !t.made {
+		return nil
+	}
+	return tableRows(ctx, t.db, table, 0, yield)
+}
+
+// Begin makes a fresh target one that an import has begun with.
+func (t *Target) Begin(ctx context.Context) error {
+	err := t.store.transact(ctx, func(ctx context.Context, tx *tx) error {
+		if empty, err := isEmpty(ctx, tx); err != nil || !empty {
+			return cmp.Or(err, errFilled)
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM "+epochTable)
+		return err
+	})
+	t.begun = err == nil
+	return err
+}
+
+var errFilled = errors.New("somebody else writes to this database: nothing was imported")
+
+// Write adds rows to a table, all or none. When the outcome is not known it is
+// an error: a new import finds out.
+func (t *Target) Write(ctx context.Context, table Table, rows [][]any) error {
+	stmt := t.texts[table.Name]
+	if stmt == nil {
+		var err error
+		if stmt, err = t.store.write.db.PrepareContext(ctx, table.insertion(t.store.engine.arrays())); err != nil {
+			return fmt.Errorf("prepare for the rows of %s: %w", table.Name, err)
+		}
+		t.texts[table.Name] = stmt
+	}
+	return t.store.transact(ctx, func(ctx context.Context, tx *tx) error {
+		bound := tx.StmtContext(ctx, stmt)
+		if tx.arrays {
+			_, err := bound.ExecContext(ctx, columns(rows)...)
+			return err
+		}
+		for _, row := range rows {
+			if _, err := bound.ExecContext(ctx, row...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
