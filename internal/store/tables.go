@@ -47,6 +47,7 @@ const epochTable = "epoch"
 // unmoved are the tables that stay where they are.
 var unmoved = map[string]string{
 	"feed_arrival": "what waits in it for a position is read as part of the feed",
+	"schema_floor": "belongs to the schema, and comes with its migrations",
 	"lease":        "says which process does what, and another database has other processes",
 }
 
