@@ -28,7 +28,11 @@ func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
 		return nil, err
 	}
 	t := &Target{store: s, db: s.read.db, made: true, texts: map[string]*sql.Stmt{}}
-	if err := t.look(ctx); err != nil {
+	err = wantSchema(ctx, t.db) // an older program works beside a newer schema, and does not know all of its tables
+	if err == nil {
+		err = t.look(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
