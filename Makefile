@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: help build test stories table seed-check interop bench bench-tokens soak-hooks bench-hooks differential format need
+.PHONY: help build test stories table seed-check interop bench bench-operators bench-smoke bench-parts bench-holes soak-hooks differential format need
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,18 +28,24 @@ interop: ## drive a fresh server with clients from npm, and let others verify it
 	@test/need.sh node
 	cd test/interop && npm ci --no-audit --no-fund && npm test
 
-bench: ## benchmarks of the write path, the read path, hooks and what they stand on
-	@test/need.sh postgresql
-	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
+bench: ## the goals of docs/performance.md, beside other servers; ARGS="-only G1,G7" for some of them, "-h" for more
+	@test/need.sh postgresql node
+	cd bench && go run . $(ARGS)
 
-bench-tokens: ## how many tokens a second are issued, beside oidc-provider from npm
-	@test/need.sh node
-	cd test/interop && npm ci --no-audit --no-fund
-	go run ./test/tokenbench
+bench-operators: ## what operators wait for: imports, pages of big databases, sync, restore
+	cd bench && go run . -operators $(ARGS)
 
-bench-hooks: ## how many hooks are told a second, beside a bare HTTP client and River; how soon, beside endpoints that never answer
+bench-smoke: ## see that what measures runs, on small databases
+	@test/need.sh postgresql node
+	cd bench && go vet ./... && go test ./load && go run . -quick && go run . -quick -operators
+
+bench-parts: ## the Go benchmarks of all packages
 	@test/need.sh postgresql
-	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/hookbench
+	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
+
+bench-holes: ## how soon hooks are told, beside endpoints that never answer
+	@test/need.sh postgresql
+	cd bench && go test -run '^$$' -bench BlackHoles -benchtime 1x -timeout 30m ./hooks
 
 soak-hooks: ## a million deliveries to a receiver that was away for a day
 	go test -count 1 -timeout 60m ./internal/dispatch -run TestManyDeliveries -soak 1000000

@@ -308,11 +308,11 @@ func files(t *testing.T, suffix string) []string {
 }
 
 // eachSelector visits every x.y of the product's own code: not of tests, nor
-// of the programs under test/.
+// of the programs under test/ and bench/.
 func eachSelector(t *testing.T, visit func(file, function string, s *ast.SelectorExpr)) {
 	t.Helper()
 	for _, file := range files(t, ".go") {
-		if !strings.HasSuffix(file, "_test.go") && !strings.HasPrefix(file, "test/") {
+		if !strings.HasSuffix(file, "_test.go") && !strings.HasPrefix(file, "test/") && !strings.HasPrefix(file, "bench/") {
 			selectors(t, file, func(function string, s *ast.SelectorExpr) { visit(file, function, s) })
 		}
 	}

@@ -1,5 +1,5 @@
-// Another authorization server, to be measured beside ours: oidc-provider with client credentials and JWT access
-// tokens, signed with EdDSA, kept in memory. Prints its address when it answers.
+// Another authorization server, to be measured beside ours: oidc-provider with client credentials and access tokens that
+// are JWTs, signed with EdDSA, or opaque, as the argument says; kept in memory. Prints its address when it answers.
 import { exportJWK, generateKeyPair } from 'jose'
 import { createServer } from 'node:http'
 import Provider from 'oidc-provider'
@@ -24,7 +24,7 @@ const provider = new Provider(issuer, {
       enabled: true,
       defaultResource: () => 'urn:bench',
       useGrantedResource: () => true,
-      getResourceServerInfo: () => ({ scope: 'read:accounts', accessTokenTTL: 14400, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'EdDSA' } } }),
+      getResourceServerInfo: () => ({ scope: 'read:accounts', accessTokenTTL: 14400, accessTokenFormat: process.argv[2], jwt: { sign: { alg: 'EdDSA' } } }),
     },
   },
 })

@@ -1,7 +1,7 @@
-// Package hookbench measures how fast hooks are told, beside programs that do a
+// Package hooks measures how fast hooks are told, beside programs that do a
 // part of it: a bare HTTP client, which forgets, and a queue of jobs, which
 // sends nothing. It asserts no time.
-package hookbench
+package hooks
 
 import (
 	"context"

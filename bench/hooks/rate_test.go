@@ -1,7 +1,8 @@
-package hookbench
+package hooks
 
 import (
 	"bytes"
+	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -21,9 +22,12 @@ import (
 	"mooring/internal/store/storetest"
 )
 
+var (
+	rounds   = flag.Int("rounds", 3, "how often each contestant has its turn")
+	messages = flag.Int("messages", 40_000, "how many are told in a turn")
+)
+
 const (
-	rounds    = 3
-	messages  = 40_000
 	merchants = 256
 	atOnce    = 64 // exchanges of the bare client: as many as Mooring has at most with one endpoint
 )
@@ -53,15 +57,14 @@ func newSink(b *testing.B, want int64) *sink {
 // jobs without any work that River works off, each with its end on disk.
 func BenchmarkHooks(b *testing.B) {
 	river := filepath.Join(b.TempDir(), "river")
-	build := exec.Command("go", "build", "-o", river, ".")
-	build.Dir = "river"
+	build := exec.Command("go", "build", "-o", river, "mooring/bench/peers/river")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	names := []string{"bare", "SQLite", "PostgreSQL", "River"}
 	rates, costs := map[string][]float64{}, map[string][]float64{}
 	for b.Loop() {
-		for range rounds {
+		for range *rounds {
 			for _, name := range names {
 				m := measure(b, name, river)
 				rates[name], costs[name] = append(rates[name], m.rate), append(costs[name], m.cpu)
@@ -70,6 +73,8 @@ func BenchmarkHooks(b *testing.B) {
 	}
 	for _, name := range names {
 		b.Logf("%s: %.0f/s (of %.0f), %.0f us (of %.0f)", name, median(rates[name]), rates[name], median(costs[name]), costs[name])
+		b.ReportMetric(median(rates[name]), name+"/s")
+		b.ReportMetric(median(costs[name]), name+"-us")
 	}
 	for _, engine := range []string{"SQLite", "PostgreSQL"} {
 		b.Logf("%s: %.2f of the bare client's rate, %.2f times River's", engine,
@@ -94,7 +99,8 @@ type clock struct {
 func startClock() clock { return clock{time.Now(), processTime()} }
 
 func (c clock) stop() measured {
-	return measured{messages / time.Since(c.began).Seconds(), float64((processTime() - c.spent).Microseconds()) / messages}
+	n := float64(*messages)
+	return measured{n / time.Since(c.began).Seconds(), float64((processTime() - c.spent).Microseconds()) / n}
 }
 
 func processTime() time.Duration {
@@ -117,13 +123,13 @@ func measure(b *testing.B, name, river string) measured {
 
 // bare posts messages that look like ours.
 func bare(b *testing.B) measured {
-	s := newSink(b, messages)
+	s := newSink(b, int64(*messages))
 	body, header := specimen(b)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce, DisableCompression: true}}
 	defer client.CloseIdleConnections()
 	clock := startClock()
 	var left atomic.Int64
-	left.Store(messages)
+	left.Store(int64(*messages))
 	var posting sync.WaitGroup
 	for range atOnce {
 		posting.Go(func() {
@@ -166,23 +172,23 @@ func specimen(b *testing.B) ([]byte, http.Header) {
 // disk.
 func mooring(b *testing.B, engine string) measured {
 	w := newWorld(b, engine, merchants)
-	s := newSink(b, messages)
+	s := newSink(b, int64(*messages))
 	w.subscribe(b, partner, account.KindPartner, s.URL+"/hook")
-	w.fill(b, messages)
+	w.fill(b, *messages)
 	clock := startClock()
 	stop := w.tell(b)
 	<-s.all
 	stop()
 	measured := clock.stop()
-	if came := s.came.Load(); came != messages {
-		b.Errorf("%d messages came, of %d", came, messages)
+	if came := s.came.Load(); came != int64(*messages) {
+		b.Errorf("%d messages came, of %d", came, *messages)
 	}
 	return measured
 }
 
 // jobs has River work off jobs.
 func jobs(b *testing.B, river string) float64 {
-	out, err := exec.Command(river, storetest.Postgres(b), strconv.Itoa(messages)).Output()
+	out, err := exec.Command(river, storetest.Postgres(b), strconv.Itoa(*messages)).Output()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package hookbench
+package hooks
 
 import (
 	"context"
