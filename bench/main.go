@@ -33,7 +33,8 @@ type bench struct {
 	warm      time.Duration
 	span      time.Duration
 	quick     bool
-	filled    map[int]string // databases of Mooring that are copied for each contestant
+	filled    map[int]string   // databases of Mooring that are copied for each contestant
+	places    map[int][]string // paging tokens all over their accounts
 	judgments []judgment
 }
 
@@ -70,7 +71,7 @@ var parts = []part{
 }
 
 func main() {
-	b := &bench{filled: map[int]string{}}
+	b := &bench{filled: map[int]string{}, places: map[int][]string{}}
 	only := flag.String("only", "", "measure these goals only, such as G1,G7, or overload")
 	operators := flag.Bool("operators", false, "measure what operators wait for instead")
 	dir := flag.String("dir", "", "`directory` for databases, on the disk that is to be measured (default: that of temporary files)")

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 
 	"mooring/bench/load"
@@ -98,15 +100,64 @@ func (b *bench) reads() error {
 }
 
 const (
-	accountsPage = "/v1/accounts/T112/management/accounts?limit=50&connection=vipps&connection_status=pending"
-	queuePage    = "/v1/accounts/T112/queue?limit=50&connection=vipps&status=pending"
+	accountsPath = "/v1/accounts/T112/management/accounts?connections=vipps&connections_progression=pending"
+	queuePath    = "/v1/accounts/T112/queue?connection=vipps&status=pending"
+	pageOf50     = "&limit=50"
 )
 
 // page asks as the partner for one page.
-func (b *bench) page(path string, size int) func(*server) (load.Next, error) {
+func (b *bench) page(path string) func(*server) (load.Next, error) {
 	return func(s *server) (load.Next, error) {
 		token, err := s.token(b.ctx, s.Partner, s.PartnerSecret)
-		return eachOf(size, getting(path, s.addr, token)), err
+		return eachOf(0, getting(path, s.addr, token)), err
+	}
+}
+
+// anyPage asks as the partner for pages at random depth of the accounts of a
+// database with so many.
+func (b *bench) anyPage(size int) func(*server) (load.Next, error) {
+	return func(s *server) (load.Next, error) {
+		token, err := s.token(b.ctx, s.Partner, s.PartnerSecret)
+		if err != nil {
+			return nil, err
+		}
+		places, err := b.walk(s, token, size)
+		var texts []string
+		for _, place := range places {
+			texts = append(texts, getting(accountsPath+pageOf50+"&starting_after="+place, s.addr, token))
+		}
+		return func(r *rand.Rand, buf []byte) []byte { return append(buf, texts[r.IntN(len(texts))]...) }, err
+	}
+}
+
+// walk reads the accounts of a database from the first to the last, and gives
+// the paging tokens of places all over it. They hold for each copy of it.
+func (b *bench) walk(s *server, token string, size int) ([]string, error) {
+	if places := b.places[size]; places != nil {
+		return places, nil
+	}
+	const each, kept = 100, 200
+	var places []string
+	for after, n := "", 0; ; n++ {
+		text, err := fetch(b.ctx, fmt.Sprintf("http://%s%s&limit=%d%s", s.addr, accountsPath, each, after), token)
+		if err != nil {
+			return nil, err
+		}
+		var page []struct {
+			Token string `json:"paging_token"`
+		}
+		if err := json.Unmarshal(text, &page); err != nil {
+			return nil, err
+		}
+		if len(page) < each {
+			b.places[size] = places
+			return places, nil
+		}
+		last := page[len(page)-1].Token
+		if n%max(1, size/each/kept) == 0 {
+			places = append(places, last)
+		}
+		after = "&starting_after=" + url.QueryEscape(last)
 	}
 }
 
@@ -117,9 +168,9 @@ func (b *bench) pages() error {
 	name := func(what string, size int) string { return fmt.Sprintf("%s of %d", what, size) }
 	for _, size := range []int{small, b.size, b.big} {
 		all = append(all,
-			b.asking(name("accounts, first page", size), 1, size, b.page(accountsPage, 0)),
-			b.asking(name("accounts, any page", size), 1, size, b.page(accountsPage+"&starting_after=T2#######", size)),
-			b.asking(name("queue, first page", size), 1, size, b.page(queuePage, 0)))
+			b.asking(name("accounts, first page", size), 1, size, b.page(accountsPath+pageOf50)),
+			b.asking(name("accounts, any page", size), 1, size, b.anyPage(size)),
+			b.asking(name("queue, first page", size), 1, size, b.page(queuePath+pageOf50)))
 	}
 	m, err := b.alternate(all)
 	if err != nil {
