@@ -165,10 +165,7 @@ func command(ctx context.Context, dir, name string, args ...string) ([]byte, err
 func (b *bench) build() error {
 	b.say("building")
 	b.mooring, b.peers = filepath.Join(b.dir, "mooring"), filepath.Join(b.dir, "peers")
-	if err := os.Setenv("CGO_ENABLED", "0"); err != nil {
-		return err
-	}
-	if _, err := command(b.ctx, "..", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.mooring, "./cmd/mooring"); err != nil {
+	if _, err := command(b.ctx, "..", "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.mooring, "./cmd/mooring"); err != nil {
 		return err
 	}
 	_, err := command(b.ctx, ".", "go", "build", "-o", b.peers+"/", "./peers/...")
