@@ -172,11 +172,17 @@ func TestOneThatIsAlwaysRefusedDiesAndItsLaneGoesOn(t *testing.T) {
 		if n := w.kept(sub); n != 0 {
 			t.Errorf("%d deliveries wait", n)
 		}
+		r.set(func() { r.calls = nil })
+		w.recover(sub, store.Recovery{}) // and is refused again
+		w.pass(2 * time.Hour)
+		if got := r.got(); len(got) < 2 {
+			t.Errorf("what died is asked for again, and %d calls came", len(got))
+		}
 		r.set(func() { r.answer, r.calls = nil, nil })
 		w.recover(sub, store.Recovery{})
-		w.pass(time.Hour)
+		w.settle()
 		if got := ids(r.got()); len(got) != 1 || got[0] != poison {
-			t.Errorf("what died is asked for again, and %v came", got)
+			t.Errorf("what fails after it was asked for is asked for at once, and %v came", got)
 		}
 	})
 }

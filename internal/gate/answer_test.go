@@ -113,6 +113,32 @@ func TestHandleDecodesAndEncodes(t *testing.T) {
 	}
 }
 
+// TestAnIntegerIsWrittenInDigits: to the contract 1.0 is an integer, and so is
+// what no machine counts with.
+func TestAnIntegerIsWrittenInDigits(t *testing.T) {
+	b := newBench(t)
+	b.does("case_post", gate.Handle(func(context.Context, *gate.Call, struct {
+		Signup struct {
+			Lines []struct {
+				Amount int `json:"amount"`
+			} `json:"lines"`
+		} `json:"signup"`
+	},
+	) (gate.Reply, error) {
+		return gate.Reply{Body: []byte(`{}`)}, nil
+	}))
+	for amount, status := range map[string]int{"1": 200, "1.0": 400, "1e2": 400, "9223372036854775808": 400} {
+		body := `{"signup":{"case_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","lines":[{"amount":0},{"amount":` + amount + `}]}}`
+		got := b.do(ask{path: casePath, token: "Bearer merchant", body: body})
+		if got.status != status {
+			t.Errorf("%s: got %d %s", amount, got.status, got.body)
+		}
+		if status == 400 {
+			same(t, got.problems(t), []string{"#/signup/lines/1/amount INVALID_TYPE"})
+		}
+	}
+}
+
 func TestTheRequestIdIsEchoedWhenItIsHarmless(t *testing.T) {
 	b := newBench(t)
 	for id, echoed := range map[string]bool{

@@ -3,16 +3,21 @@ package gate
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"mooring/internal/account"
 	"mooring/internal/auth"
+	"mooring/internal/fault"
 )
 
 // Function runs one or more operations. What it returns as error is shown to
@@ -61,6 +66,9 @@ func Handle[In, Out any](fn func(ctx context.Context, call *Call, in In) (Out, e
 		var in In
 		if call.Body != nil {
 			if err := json.Unmarshal(call.Body, &in); err != nil {
+				if problem, found := notInDigits(err); found {
+					return Reply{}, fault.Refused(problem)
+				}
 				return Reply{}, fmt.Errorf("the contract lets in what %T cannot hold: %w", in, err)
 			}
 		}
@@ -77,6 +85,17 @@ func Handle[In, Out any](fn func(ctx context.Context, call *Call, in In) (Out, e
 		}
 		return Reply{Body: body}, nil
 	}
+}
+
+// notInDigits finds a number that is an integer to the contract and that
+// nothing here counts with: written as 1.0 or 1e2, or too large.
+func notInDigits(err error) (fault.Problem, bool) {
+	semantic, ok := errors.AsType[*json.SemanticError](err)
+	if !ok || semantic.JSONKind != jsontext.KindNumber || semantic.GoType == nil || !reflect.Zero(semantic.GoType).CanInt() {
+		return fault.Problem{}, false
+	}
+	path := slices.Collect(semantic.JSONPointer.Tokens())
+	return bodyProblem(path, "INVALID_TYPE", "must be an integer in digits alone, of at most 63 bits", "integer", "number"), true
 }
 
 // Path is a path parameter, percent-decoded.

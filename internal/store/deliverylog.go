@@ -53,8 +53,10 @@ var (
 	deadAgain = writes(`UPDATE delivery SET state = 'again', attempts = 0, due_at = CASE WHEN due_at = $4 THEN due_at + 1 ELSE $4 END
 		WHERE account = $1 AND subscription = $2 AND state = 'dead' AND position > $3`)
 
-	failedDue = writes(`UPDATE delivery SET due_at = CASE WHEN due_at = $4 THEN due_at + 1 ELSE $4 END
-		WHERE account = $1 AND subscription = $2 AND state = 'failed' AND position > $3`)
+	// A ping stands at no position: it asks whether anybody is there, and tells
+	// nothing.
+	failingDue = writes(`UPDATE delivery SET due_at = CASE WHEN due_at = $4 THEN due_at + 1 ELSE $4 END
+		WHERE account = $1 AND subscription = $2 AND state IN ('failed', 'again') AND position > $3`)
 
 	// What was given up after where it goes back to is told from the log.
 	deadForgotten = writes(`DELETE FROM delivery WHERE account = $1 AND subscription = $2 AND state = 'dead'
@@ -224,7 +226,7 @@ func (s *Store) Recover(
 			}
 			return show(0)
 		}
-		for _, st := range []*statement{deadAgain, failedDue} {
+		for _, st := range []*statement{failingDue, deadAgain} { // in this order: what was dead is not counted twice
 			n, err := t.change(ctx, st, string(sub.Account), sub.ID, what.After, micros(at))
 			if err != nil {
 				return Answer{}, err

@@ -57,7 +57,7 @@ func (r *maker) request(op *gate.Operation) request {
 		if name == segment {
 			continue
 		}
-		if q.values[name] == "" || r.chance(2) {
+		if q.values[name] == "" || r.wild(2) {
 			q.values[name] = r.inPath(name, segments[i-1], q.values)
 		}
 		q.target = strings.Replace(q.target, segment, url.PathEscape(q.values[name]), 1)
@@ -69,7 +69,7 @@ func (r *maker) request(op *gate.Operation) request {
 	r.parameters(&q)
 	if op.Body != nil {
 		r.write(&q)
-	} else if r.chance(3) {
+	} else if r.wild(3) {
 		q.body = []byte(`{}`)
 		q.header.Set("Content-Type", "application/json")
 	}
@@ -130,7 +130,7 @@ func (r *maker) kindOf(name, after string) string {
 
 // inPath is the value of a parameter.
 func (r *maker) inPath(name, after string, values map[string]string) string {
-	if r.chance(2) {
+	if r.wild(2) {
 		return cmp.Or(one(r, words), "x")
 	}
 	switch name {
@@ -180,11 +180,11 @@ func (r *maker) sign(q *request) {
 	}
 	world := account.ID(first[:1])
 	switch scheme := schemeOf(q.op); {
-	case scheme == "" || r.chance(1):
+	case scheme == "" || r.wild(1):
 		return
 	case scheme == "basic":
 		q.caller, q.basic = whole(first), true
-	case r.chance(4):
+	case r.wild(4):
 		q.caller = one(r, accounts).id
 	case len(q.op.Callers) == 1 || r.chance(40):
 		q.caller = world + "00000000"
@@ -232,7 +232,9 @@ func (r *maker) parameters(q *request) {
 				continue
 			}
 			value = one(r, []string{"handling=strict", "handling=lenient", "dry-run", "respond-async, handling=strict"})
-		case !p.Required && !r.chance(25):
+		case p.Name == "starting_after" && r.chance(60):
+			value = r.known("page of " + q.kind)
+		case !p.Required && !r.chance(15):
 			continue
 		case p.Name == "starting_after" || p.Name == "after":
 			value = r.known("page of " + q.kind)
@@ -278,7 +280,7 @@ func (r *maker) write(q *request) {
 	described, _ := content[mediaType].(map[string]any)
 	q.header.Set("Content-Type", mediaType)
 	value := r.body(described)
-	for r.chance(30) {
+	for r.wild(40) {
 		value = r.spoil(value)
 	}
 	if mediaType != "application/json" {
@@ -292,7 +294,7 @@ func (r *maker) write(q *request) {
 		return
 	}
 	q.body = bytes.TrimSpace(text.Bytes())
-	if r.chance(3) {
+	if r.wild(4) {
 		q.body = r.broken(q.body)
 	}
 }
@@ -326,9 +328,15 @@ func (r *maker) fit(value any, key string) any {
 		if known := r.reference(key); known != "" {
 			return known
 		}
+		if slices.Contains(free, key) && r.chance(40) {
+			return cmp.Or(one(r, words), v)
+		}
 	}
 	return value
 }
+
+// free are members that take any text.
+var free = []string{"assignee", "body", "business_name", "description", "event", "external_id", "name", "reason", "search", "title"}
 
 // broken is a text that is nearly JSON.
 func (r *maker) broken(body []byte) []byte {

@@ -19,6 +19,7 @@ type maker struct {
 	document *gate.Document
 	names    *names
 	applied  []map[string]string // the parameters of signups that were taken
+	calm     bool                // the request is to be taken: nothing in it is wrong on purpose
 	made     int                 // how many things were named that must not be named twice
 }
 
@@ -26,6 +27,9 @@ type maker struct {
 func one[T any](r *maker, from []T) T { return from[r.IntN(len(from))] }
 
 func (r *maker) chance(percent int) bool { return r.IntN(100) < percent }
+
+// wild is chance for what makes a request wrong.
+func (r *maker) wild(percent int) bool { return !r.calm && r.chance(percent) }
 
 // words are texts that databases, and what stands before them, do not all treat
 // alike.
@@ -56,7 +60,7 @@ var times = []string{
 // value makes a value for a schema, mostly one that fits.
 func (r *maker) value(schema map[string]any, key string, depth int) any {
 	schema = r.document.Resolve(schema)
-	if r.chance(2) {
+	if r.wild(2) {
 		return r.anything()
 	}
 	for _, list := range []string{"oneOf", "anyOf"} {
@@ -111,6 +115,9 @@ func (r *maker) object(schema map[string]any, depth int) any {
 			percent := 40 - 5*depth
 			if slices.Contains(required, any(name)) {
 				percent = 97
+				if r.calm {
+					percent = 100
+				}
 			} else if property["readOnly"] == true {
 				percent = 3
 			}
@@ -118,7 +125,7 @@ func (r *maker) object(schema map[string]any, depth int) any {
 				object[name] = r.value(property, name, depth+1)
 			}
 		}
-		if part["additionalProperties"] != nil && part["additionalProperties"] != false || r.chance(3) {
+		if part["additionalProperties"] != nil && part["additionalProperties"] != false || r.wild(3) {
 			for range r.IntN(3) {
 				object[one(r, words)] = r.anything()
 			}
@@ -161,7 +168,7 @@ func (r *maker) array(schema map[string]any, key string, depth int) any {
 			list = append(list, r.anything())
 		}
 	}
-	if len(list) > 0 && r.chance(10) {
+	if len(list) > 0 && r.wild(10) {
 		list = append(list, list[0])
 	}
 	return list
@@ -266,7 +273,7 @@ func (r *maker) known(kind string) string {
 // anyAccount names an account, mostly one that is there.
 func (r *maker) anyAccount() string {
 	switch {
-	case r.chance(60):
+	case r.calm || r.chance(60):
 		return string(one(r, accounts).id)
 	case r.chance(90) && len(r.names.pools["account"]) > 0:
 		return r.known("account")
