@@ -54,9 +54,9 @@ func nextRelease(t *testing.T, cfg Config, oldest int64) {
 // withEngine opens a database without looking at its schema.
 func withEngine(t *testing.T, cfg Config, do func(e engine, write *sql.DB)) {
 	t.Helper()
-	var e engine = &sqlite{dir: cfg.DataDir}
-	if cfg.Database != "" {
-		e = &postgres{url: cfg.Database}
+	e, err := engineOf(cfg, standard.limit)
+	if err != nil {
+		t.Fatal(err)
 	}
 	write, read, err := e.open(context.Background(), func(c driver.Connector) driver.Connector { return c })
 	if err != nil {

@@ -231,7 +231,7 @@ func TestAReadingConnectionCannotWrite(t *testing.T) {
 func TestServerSettingsThatLoseWritesAreRefused(t *testing.T) {
 	safe := map[string]string{
 		"server_version_num": "150018", "server_encoding": "UTF8", "fsync": "on",
-		"full_page_writes": "on", "synchronous_commit": "on",
+		"full_page_writes": "on", "synchronous_commit": "on", "transaction_read_only": "off",
 	}
 	if err := checkServerSettings(safe); err != nil {
 		t.Errorf("safe settings: %v", err)
@@ -241,6 +241,7 @@ func TestServerSettingsThatLoseWritesAreRefused(t *testing.T) {
 		{"server_version_num", "", "15 or newer"},
 		{"server_encoding", "SQL_ASCII", "encoding UTF8"},
 		{"fsync", "off", "fsync = off"},
+		{"transaction_read_only", "on", "takes no writes"},
 		{"full_page_writes", "off", "full_page_writes = off"},
 		{"synchronous_commit", "off", "synchronous_commit = off"},
 	} {

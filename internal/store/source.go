@@ -28,7 +28,7 @@ type Source struct {
 // no lock of a data directory. It refuses a database of another schema than
 // this program's, and one that an import into it was not finished of.
 func OpenSource(ctx context.Context, cfg Config) (_ *Source, err error) {
-	e, err := engineOf(cfg)
+	e, err := engineOf(cfg, standard.limit)
 	if err != nil {
 		return nil, err
 	}

@@ -69,11 +69,13 @@ type tuning struct {
 	batch int                                     // how many changes share one transaction
 	wrap  func(driver.Connector) driver.Connector // stands between the store and its driver
 	idle  bool                                    // do not do the engine's chores
+	limit time.Duration                           // how long a writing transaction may take where others may block it
 }
 
 var standard = tuning{
 	queue: 1024,
 	batch: 512,
+	limit: 15 * time.Second,
 	wrap:  func(c driver.Connector) driver.Connector { return c },
 }
 
@@ -102,11 +104,16 @@ func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 	return s, nil
 }
 
-// engineOf is the engine that a configuration asks for.
-func engineOf(cfg Config) (engine, error) {
+// engineOf is the engine that a configuration asks for, where a writing
+// transaction may take so long if others may block it.
+func engineOf(cfg Config, limit time.Duration) (engine, error) {
 	switch {
 	case cfg.Database != "":
-		return &postgres{url: cfg.Database}, nil
+		log := cfg.Log
+		if log == nil {
+			log = slog.New(slog.DiscardHandler)
+		}
+		return &postgres{url: cfg.Database, log: log, limit: limit}, nil
 	case cfg.DataDir != "":
 		return &sqlite{dir: cfg.DataDir, mustExist: cfg.MustExist}, nil
 	default:
@@ -124,7 +131,7 @@ func unstarted(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if s.engine, err = engineOf(cfg); err != nil {
+	if s.engine, err = engineOf(cfg, tune.limit); err != nil {
 		return nil, err
 	}
 	if err := s.connect(ctx, cfg.MustExist, tune.wrap); err != nil {

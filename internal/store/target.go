@@ -41,7 +41,7 @@ func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
 // LookAtTarget is OpenTarget for who only wants to know: it makes no database,
 // migrates none and writes nothing.
 func LookAtTarget(ctx context.Context, cfg Config) (_ *Target, err error) {
-	e, err := engineOf(cfg)
+	e, err := engineOf(cfg, standard.limit)
 	if err != nil {
 		return nil, err
 	}

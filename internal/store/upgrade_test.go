@@ -119,9 +119,9 @@ func wantPlaced(t *testing.T, s *Store) {
 // writeFirstSchema makes a database as the first release left it.
 func writeFirstSchema(t *testing.T, cfg Config) {
 	t.Helper()
-	var e engine = &sqlite{dir: cfg.DataDir}
-	if cfg.Database != "" {
-		e = &postgres{url: cfg.Database}
+	e, err := engineOf(cfg, standard.limit)
+	if err != nil {
+		t.Fatal(err)
 	}
 	ctx := context.Background()
 	write, read, err := e.open(ctx, func(c driver.Connector) driver.Connector { return c })

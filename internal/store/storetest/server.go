@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,19 +24,19 @@ var errNoServer = errors.New("no PostgreSQL server programs found: install Debia
 	adminVariable + " to the URL of a server that tests may use")
 
 // watch runs the server until its standard input ends, which happens when the
-// test process ends, in whatever way; then it stops the server and removes
-// the directory.
+// test process ends, in whatever way; then it stops the server at once, which
+// works on one that hangs too, and removes the directory.
 const watch = `"$1" -D "$2/data" -k "$2" >"$2/log" 2>&1 </dev/null &
 server=$!
 cat >/dev/null
-kill -INT "$server"
+kill -QUIT "$server"
 wait "$server"
 rm -rf "$2"`
 
 // server is what all tests of the process share.
 type server struct {
-	admin string    // connection string of a role that may create databases
-	leash io.Closer // the watcher's standard input, open for as long as the process lives; nil for a borrowed server
+	admin string // connection string of a role that may create databases
+	leash *leash // held for as long as the process lives; nil for a borrowed server
 }
 
 // start finds the server, after starting it if there is none to borrow.
@@ -55,18 +56,23 @@ func start() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := initialise(bin, dir, owner); err != nil {
+	if err := initialise(bin, dir, owner, ""); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	leash, err := launch(bin, dir, owner)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	dsn := (&url.URL{
-		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
-		RawQuery: url.Values{"host": {dir}}.Encode(),
-	}).String()
+	dsn := address("postgres", dir)
 	return &server{admin: dsn, leash: leash}, await(dsn, filepath.Join(dir, "log"))
+}
+
+// address is the connection string of a database of the servers in dirs.
+func address(name string, dirs ...string) string {
+	return (&url.URL{
+		Scheme: "postgres", User: url.User("postgres"), Path: "/" + name,
+		RawQuery: url.Values{"host": {strings.Join(dirs, ",")}}.Encode(),
+	}).String()
 }
 
 // debian is where Debian keeps the programs, out of the PATH.
@@ -126,32 +132,48 @@ func directory(owner *syscall.Credential) (string, error) {
 	return dir, os.Chown(dir, int(owner.Uid), int(owner.Gid))
 }
 
-func initialise(bin, dir string, owner *syscall.Credential) error {
+func initialise(bin, dir string, owner *syscall.Credential, settings string) error {
 	cmd := command(owner, dir, filepath.Join(bin, "initdb"),
 		"--pgdata", filepath.Join(dir, "data"), "--username", "postgres", "--auth", "trust",
 		"--encoding", "UTF8", "--locale", "C", "--no-sync")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
+	return set(dir, "listen_addresses = ''\nmax_connections = 200\n"+settings)
+}
+
+// set adds to the settings of a server, which reads them when it starts.
+func set(dir, settings string) error {
 	conf, err := os.OpenFile(filepath.Join(dir, "data", "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = conf.WriteString("\nlisten_addresses = ''\nmax_connections = 200\n")
+	_, err = conf.WriteString("\n" + settings)
 	return errors.Join(err, conf.Close())
 }
 
+// leash is a watcher's standard input.
+type leash struct {
+	input   io.Closer
+	watcher *exec.Cmd
+}
+
+// Close stops the server, and returns when it is gone with its directory.
+func (l *leash) Close() error {
+	return errors.Join(l.input.Close(), l.watcher.Wait())
+}
+
 // launch starts the server under its watcher and returns the watcher's leash.
-func launch(bin, dir string, owner *syscall.Credential) (io.Closer, error) {
+func launch(bin, dir string, owner *syscall.Credential) (*leash, error) {
 	cmd := command(owner, dir, "/bin/sh", "-c", watch, "watch", filepath.Join(bin, "postgres"), dir)
 	// A group of its own, so that an interrupt from the keyboard ends the tests
 	// first and the server after them.
 	cmd.SysProcAttr.Setpgid = true
-	leash, err := cmd.StdinPipe()
+	input, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	return leash, cmd.Start()
+	return &leash{input, cmd}, cmd.Start()
 }
 
 func command(owner *syscall.Credential, dir, program string, args ...string) *exec.Cmd {

@@ -1,0 +1,228 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mooring/internal/fault"
+	"mooring/internal/store/storetest"
+)
+
+// until tries again until it works, for a minute.
+func until(t *testing.T, what string, try func() error) {
+	t.Helper()
+	end := time.NewTimer(time.Minute)
+	defer end.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-end.C:
+			t.Fatalf("waited a minute until %s: %v", what, err)
+		}
+	}
+}
+
+// on runs a statement of a test's own on one server, and returns its number.
+func on(t *testing.T, dsn, statement string) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(context.Background(), statement).Scan(&n); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	return n
+}
+
+const eventsThere = "SELECT count(*) FROM event"
+
+// What is on one disk only is not acknowledged: neither when the wait for the
+// standby is cancelled, of which the server tells by a warning beside a success,
+// nor when the write is sent again while the standby is still away.
+func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
+	pair := storetest.NewPair(t)
+	patient, hasty := standard, standard
+	patient.limit, hasty.limit, hasty.idle = time.Minute, 300*time.Millisecond, true
+	s := inhabit(t, openTuned(t, Config{Database: pair.URL()}, patient))
+	short := openTuned(t, Config{Database: pair.URL()}, hasty)
+	mustChange(t, s, signing(merchant))
+	wantRefusal(t, Config{Database: pair.Standby()}, "takes no writes", "URL of the primary")
+
+	change := keyed(posting(enabled("one")), "", "f")
+	pair.PauseStandby()
+	told := make(chan error, 1)
+	go func() {
+		_, err := s.Change(context.Background(), change)
+		told <- err
+	}()
+	var err error
+	until(t, "the commit waits for the standby, and is told not to", func() error {
+		on(t, pair.Primary(), "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+		select {
+		case err = <-told:
+			return nil
+		default:
+			return errors.New("it waits")
+		}
+	})
+	wantUnavailable(t, err)
+	if !errors.Is(err, errNoStandby) {
+		t.Errorf("the commit failed with %v, want the server's warning", err)
+	}
+	if on(t, pair.Primary(), eventsThere) != 2 {
+		t.Error("the event is not on the primary, so this shows nothing")
+	}
+	for range 2 {
+		_, err := short.Change(context.Background(), change)
+		wantUnavailable(t, err)
+	}
+	pair.ResumeStandby()
+	first := mustChange(t, s, change)
+	again := mustChange(t, s, change)
+	if string(first.Body) != string(again.Body) {
+		t.Errorf("one key has the answers %q and %q", first.Body, again.Body)
+	}
+	wantNames(t, s, "signup_received", "one")
+	testTakenFromUs(t, s, pair)
+}
+
+// testTakenFromUs makes a server read-only under our feet: it is used no more,
+// for reading as little as for writing, and is used again when it takes writes.
+func testTakenFromUs(t *testing.T, s *Store, pair *storetest.Pair) {
+	read := func() error {
+		_, err := s.Connection(context.Background(), merchant, merchantID, vipps.Slug)
+		return err
+	}
+	write := func() error {
+		_, err := s.Change(context.Background(), posting(enabled("more")))
+		return err
+	}
+	ping := func() error { return s.Ping(context.Background()) }
+	turn := func(to string) {
+		on(t, pair.Primary(), "ALTER SYSTEM SET default_transaction_read_only = "+to)
+		on(t, pair.Primary(), "SELECT count(*) FROM (SELECT pg_reload_conf()) AS r")
+	}
+	turn("on")
+	for name, try := range map[string]func() error{"read": read, "write": write, "ping": ping} {
+		until(t, name+" is refused", func() error {
+			if err := try(); err == nil {
+				return errors.New("it is not")
+			}
+			return nil
+		})
+		wantUnavailable(t, try())
+	}
+	turn("off")
+	for name, try := range map[string]func() error{"read": read, "write": write, "ping": ping} {
+		until(t, name+" works again", try)
+	}
+}
+
+// The primary is killed under writers, and its standby promoted: nothing that
+// was acknowledged is lost, what was not is sent again and happens once. The old
+// primary comes back, and nobody writes to it.
+func TestNothingIsLostWhenAStandbyTakesOver(t *testing.T) {
+	const writers, enough = 16, 150
+	pair := storetest.NewPair(t)
+	cfg := Config{Database: pair.URL()}
+	s := inhabit(t, openStore(t, cfg))
+	for w := range writers {
+		mustChange(t, s, numbered(signing(merchant), w))
+	}
+	var (
+		acknowledged, unknown atomic.Int64
+		stop                  = make(chan struct{})
+		running               sync.WaitGroup
+		names                 [writers][]string
+		answers               [writers][]string
+	)
+	for w := range writers {
+		running.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				name := fmt.Sprintf("event-%d-%d", w, i)
+				change := keyed(numbered(posting(enabled(name)), w), "", name)
+				until(t, name+" is acknowledged", func() error {
+					a, err := s.Change(context.Background(), change)
+					if err == nil {
+						names[w], answers[w] = append(names[w], name), append(answers[w], string(a.Body))
+						acknowledged.Add(1)
+					} else if fault.From(err).Kind != fault.Unavailable {
+						t.Errorf("%s: %v", name, err)
+					} else {
+						unknown.Add(1)
+					}
+					return err
+				})
+			}
+		})
+	}
+	reaches := func(n int64) {
+		until(t, "writes are acknowledged", func() error {
+			if acknowledged.Load() < n {
+				return errors.New("not enough of them")
+			}
+			return nil
+		})
+	}
+	reaches(enough)
+	pair.KillPrimary()
+	killed, before := time.Now(), acknowledged.Load()
+	pair.Promote()
+	promoted := time.Now()
+	reaches(before + 1)
+	t.Logf("%d acknowledged when the primary was killed; the standby was promoted after %v; the first new acknowledgement came %v after the promotion",
+		before, promoted.Sub(killed), time.Since(promoted))
+	reaches(before + enough)
+	close(stop)
+	running.Wait()
+	t.Logf("%d acknowledged, %d tries were not", acknowledged.Load(), unknown.Load())
+	for w := range writers {
+		c, err := s.Connection(context.Background(), merchant, merchantID, fmt.Sprint("provider-", w))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, ids []string
+		for _, e := range c.Events[1:] {
+			got, ids = append(got, e.Name), append(ids, e.ID)
+		}
+		if !slices.Equal(got, names[w]) || !slices.Equal(ids, answers[w]) {
+			t.Errorf("writer %d: %d events are there, %d were acknowledged, and they are not the same", w, len(got), len(names[w]))
+		}
+	}
+
+	pair.RestartPrimary()
+	old := on(t, pair.Primary(), eventsThere)
+	s.write.renew(down)
+	s.read.renew(down)
+	for name, node := range map[string]*Store{"a node from before": s, "a node that starts now": openStore(t, cfg)} {
+		mustChange(t, node, numbered(posting(enabled("after")), 0))
+		if now := on(t, pair.Primary(), eventsThere); now != old {
+			t.Errorf("%s wrote to the old primary", name)
+		}
+		c, err := node.Connection(context.Background(), merchant, merchantID, "provider-0")
+		if err != nil || len(c.Events) < len(names[0])+2 {
+			t.Errorf("%s reads what the old primary has: %v", name, err)
+		}
+	}
+}
