@@ -174,6 +174,9 @@ func (o operations) ask(ctx context.Context, call *gate.Call, p *provider.Provid
 	if err != nil {
 		return "", err
 	}
+	if err := call.Upstream(); err != nil {
+		return "", err
+	}
 	word, err := o.Deliver.Ask(ctx, c, p, call.Caller.Client)
 	if err != nil {
 		o.Log.Warn("taking in what a provider said failed", "request", call.RequestID, "provider", p.Slug, "cause", err)

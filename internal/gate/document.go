@@ -42,6 +42,7 @@ type Operation struct {
 	Extension   bool   // x-mooring-extension
 	Security    []Requirement
 	Callers     []account.Kind // x-mooring-callers, of access tokens; empty lets every kind in
+	Budget      string         // x-mooring-budget: that calls take a place of; "read" or "write" unless said, "" when 503 is no answer
 	MaxBody     int64          // bytes
 	OAuthErrors bool           // x-mooring-errors: oauth
 	RawBody     bool           // x-mooring-body: raw; the function gets the body as it came, and asks a Reader what it says

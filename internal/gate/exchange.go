@@ -18,18 +18,20 @@ import (
 
 // exchange is one request on its way through the gate.
 type exchange struct {
-	gate    *Gate
-	w       http.ResponseWriter
-	r       *http.Request
-	started time.Time
-	trace   string
-	plan    *plan // nil until the route is known
-	call    Call
-	raw     []byte // the body as it came
-	known   bool   // Caller is somebody whose token was verified
-	cause   error
-	stack   []byte        // of a panic
-	began   time.Duration // after which a stream began; 0 for other answers
+	gate       *Gate
+	w          http.ResponseWriter
+	r          *http.Request
+	started    time.Time
+	trace      string
+	plan       *plan // nil until the route is known
+	call       Call
+	raw        []byte // the body as it came
+	known      bool   // Caller is somebody whose token was verified
+	place      place
+	turnedAway bool // for want of room
+	cause      error
+	stack      []byte        // of a panic
+	began      time.Duration // after which a stream began; 0 for other answers
 }
 
 // ServeHTTP answers one request.
@@ -94,7 +96,8 @@ func (x *exchange) serve() (Reply, error) {
 	if x.plan == nil { // plain OPTIONS
 		return Reply{Status: http.StatusNoContent}, nil
 	}
-	for _, step := range []func() error{x.checkHeaders, x.receive, x.readParameters, x.authenticate, x.authorize, x.readBody} {
+	defer x.depart()
+	for _, step := range []func() error{x.checkHeaders, x.receive, x.admit, x.readParameters, x.authenticate, x.authorize, x.readBody} {
 		if err := step(); err != nil {
 			return Reply{}, err
 		}

@@ -10,7 +10,7 @@
 // holds a token, it is given as a function.
 //
 // The order in which a request is judged is fixed: route (404, 405), headers
-// (413, 414, 415, 431), size and depth of the body (413, 400), path and query
+// (413, 414, 415, 431), size and depth of the body (413, 400), room (503), path and query
 // and header parameters (400), token (401), scopes and accounts (403), then
 // what the body says (400).
 //
@@ -22,6 +22,8 @@
 //	x-mooring-action      what the audit calls it; else the function's name
 //	x-mooring-callers     kinds of account whose access tokens are let in
 //	x-mooring-max-body    longest body in bytes
+//	x-mooring-budget      whose room its calls take up, when it is not that of all
+//	                      reads or all writes
 //	x-mooring-body: raw   the function gets the body as it came, within size and
 //	                      depth, and asks a Reader what it says
 //	x-mooring-body: rows  the same, but its depth is not looked at before: each of
@@ -87,6 +89,9 @@ type Config struct {
 	// at once. nil tells nobody.
 	Denied func(call *Call, status int)
 
+	// Admission refuses what there is no room for. nil makes one for this gate alone.
+	Admission *Admission
+
 	Log            *slog.Logger
 	Metrics        *telemetry.Metrics
 	FingerprintKey []byte        // keys the hash of requests that carry an Idempotency-Key
@@ -116,6 +121,9 @@ func (*route) ServeHTTP(http.ResponseWriter, *http.Request) {}
 func New(cfg Config) (*Gate, error) {
 	if cfg.Document == nil || cfg.Verify == nil || cfg.Log == nil || cfg.Metrics == nil {
 		return nil, errors.New("gate: Document, Verify, Log and Metrics are required")
+	}
+	if cfg.Admission == nil {
+		cfg.Admission = NewAdmission(cfg.Metrics)
 	}
 	if cfg.NewID == nil {
 		cfg.NewID = newRequestID

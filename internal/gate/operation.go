@@ -75,6 +75,7 @@ func (d *Document) readOperation(path, method string, item, raw map[string]any) 
 		OAuthErrors: text(raw, "x-mooring-errors") == "oauth",
 		RawBody:     raw["x-mooring-body"] != nil,
 		Rows:        text(raw, "x-mooring-body") == "rows",
+		Budget:      text(raw, "x-mooring-budget"),
 		MaxBody:     DefaultMaxBody,
 		Raw:         raw,
 		pointer:     "#/paths/" + escapeToken(path) + "/" + method,
@@ -93,7 +94,7 @@ func (d *Document) readOperation(path, method string, item, raw map[string]any) 
 		problems = append(problems, fmt.Errorf("x-evidence must be one of %s", strings.Join(evidences, ", ")))
 	}
 	for _, step := range []func(*Operation, map[string]any) error{
-		d.readSecurity, readCallers, readMaxBody, d.readBody, readRaw,
+		d.readSecurity, readCallers, readMaxBody, d.readBody, readRaw, readBudget,
 		func(op *Operation, _ map[string]any) error { return d.readParameters(op, item) },
 	} {
 		if err := step(op, raw); err != nil {
@@ -146,6 +147,28 @@ func readCallers(op *Operation, raw map[string]any) error {
 		default:
 			return fmt.Errorf("x-mooring-callers: %q is no kind of account", name)
 		}
+	}
+	return nil
+}
+
+// readBudget takes what the operation does as the default. One that never
+// answers 503 has none.
+func readBudget(op *Operation, raw map[string]any) error {
+	if object(raw, "responses")["503"] == nil {
+		if op.Budget != "" {
+			return errors.New("x-mooring-budget: one that holds back answers 503")
+		}
+		return nil
+	}
+	switch {
+	case op.Budget != "":
+	case op.Method == "GET":
+		op.Budget = budgetRead
+	default:
+		op.Budget = budgetWrite
+	}
+	if _, known := budgets[op.Budget]; !known {
+		return fmt.Errorf("x-mooring-budget: there is no budget %q", op.Budget)
 	}
 	return nil
 }

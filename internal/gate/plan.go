@@ -27,10 +27,12 @@ type plan struct {
 	wildcards  []wildcard
 	parameters []*parameter // of path, query and header
 	bodies     map[string]*Schema
-	keyed      bool // takes an Idempotency-Key
-	bearer     bool // some alternative of security is a token, of whichever kind
-	basic      bool // some alternative is Basic
-	anonymous  bool // public, or some alternative needs nothing
+	keyed      bool   // takes an Idempotency-Key
+	bearer     bool   // some alternative of security is a token, of whichever kind
+	basic      bool   // some alternative is Basic
+	anonymous  bool   // public, or some alternative needs nothing
+	budget     string // that its calls take a place of; "" when they need none
+	pace       pace
 }
 
 // wildcard is a path parameter and the segment where it stands.
@@ -62,7 +64,7 @@ type parameter struct {
 var headersOfGate = []string{"Idempotency-Key", "Prefer", "X-Request-Id", "Traceparent", "Authorization", "Content-Type", "Accept"}
 
 func newPlan(d *Document, op *Operation, run Function) (*plan, error) {
-	p := &plan{operation: op, run: run, bodies: map[string]*Schema{}, anonymous: len(op.Security) == 0}
+	p := &plan{operation: op, run: run, bodies: map[string]*Schema{}, anonymous: len(op.Security) == 0, budget: op.Budget}
 	for i, segment := range strings.Split(op.Path, "/") {
 		if name, ok := strings.CutPrefix(segment, "{"); ok {
 			name = strings.TrimSuffix(name, "}")

@@ -57,8 +57,10 @@ func (x *exchange) stream(run func(context.Context, *Stream) error) (bytes int) 
 }
 
 // TakesLong lets the call outlive the time in which a request must be read,
-// after which it would count as left by its client.
+// after which it would count as left by its client. It takes up no room from
+// here on: whoever calls it limits such calls.
 func (c *Call) TakesLong() error {
+	c.x.place.leave(0)
 	return http.NewResponseController(c.x.w).SetReadDeadline(time.Time{})
 }
 

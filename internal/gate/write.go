@@ -86,7 +86,10 @@ func (x *exchange) record(status, bytes int) {
 	x.gate.Metrics.Observe(operation, status, cmp.Or(x.began, took))
 
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	switch {
+	case x.turnedAway: // by the thousand, and nothing is broken
+		level = slog.LevelWarn
+	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
 	ctx := context.WithoutCancel(x.r.Context())

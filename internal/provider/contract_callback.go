@@ -36,6 +36,7 @@ func (p *Provider) callbackOperation() map[string]any {
 	whole["security"] = security
 	whole["x-mooring-body"] = "raw"
 	whole["x-mooring-max-body"] = maxCallbackBody
+	whole["x-mooring-budget"] = "callback"
 	whole["requestBody"] = map[string]any{
 		"required": true,
 		"content": map[string]any{"application/json": map[string]any{

@@ -79,6 +79,7 @@ func (s *Server) equip(catalogue *provider.Catalogue, document *gate.Document) g
 		Verify:         s.access.Verify,
 		World:          s.serves,
 		Denied:         s.denials.Record,
+		Admission:      s.admission,
 		Log:            s.cfg.Log,
 		Metrics:        s.metrics,
 		FingerprintKey: s.access.FingerprintKey(),

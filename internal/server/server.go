@@ -52,6 +52,7 @@ type Server struct {
 	feeds     *api.Feeds
 	clocks    *simulator.Driver // nil unless test accounts are served
 	metrics   *telemetry.Metrics
+	admission *gate.Admission
 	http      *http.Server
 	stopping  atomic.Bool
 
@@ -91,6 +92,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.metrics = telemetry.NewMetrics()
+	s.admission = gate.NewAdmission(s.metrics)
 	s.access, err = access.New(ctx, access.Config{
 		Store: s.store, Sealer: s.sealer, Claimed: cfg.MustExist, PublicURL: s.cfg.PublicURL, DocumentedHost: cfg.DocumentedHost,
 		Algorithm: cfg.Algorithm, Serves: s.serves, TokenLife: cfg.TokenLife, LoginFailuresPerMinute: cfg.LoginFailures,

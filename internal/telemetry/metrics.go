@@ -81,6 +81,14 @@ func (m *Metrics) CounterOf(name, help, label, value string) prometheus.Counter 
 	return f.WithLabelValues(value)
 }
 
+// GaugeOf is a gauge for one value of a label, which read gives when it is
+// asked for. The values must be few, and never tell of an account; each is made once.
+func (m *Metrics) GaugeOf(name, help, label, value string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: name, Help: help, ConstLabels: prometheus.Labels{label: value},
+	}, read))
+}
+
 // Gauge is the gauge of that name, made at its first use.
 func (m *Metrics) Gauge(name, help string) prometheus.Gauge {
 	m.mu.Lock()

@@ -1,0 +1,196 @@
+package gate
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"mooring/internal/fault"
+	"mooring/internal/telemetry"
+)
+
+// The budgets that an operation can name in x-mooring-budget, and the two that
+// the others share, so that writes which wait for a disk leave room for reads,
+// and neither keeps anybody from logging in or the machine from being watched.
+const (
+	budgetRead     = "read"
+	budgetWrite    = "write"
+	budgetToken    = "token"
+	budgetCallback = "callback"
+	budgetImport   = "import"
+	budgetProbe    = "probe"
+	budgetUpstream = "upstream" // calls that wait for somebody else's answer
+)
+
+// budgets are how many requests of each may be at work at once: at most, and
+// however slow they get.
+var budgets = map[string]struct{ most, least int }{
+	budgetRead:     {256, 64},
+	budgetWrite:    {256, 64},
+	budgetToken:    {64, 64},
+	budgetCallback: {64, 64},
+	budgetImport:   {16, 16},
+	budgetProbe:    {16, 16},
+	budgetUpstream: {256, 256},
+}
+
+const (
+	// tolerance is how many times as long as usual requests may take before
+	// fewer are let in.
+	tolerance = 2
+	// unhurried is what no request is blamed for: a faster one counts as if it
+	// usually took so long.
+	unhurried = 10 * time.Millisecond
+	// memory is how many requests what is usual is remembered from.
+	memory = 64
+)
+
+// Admission lets in as many requests as can be answered in time, and refuses
+// the others at once: what waited longer than its client does would be work for
+// nobody. It counts what is at work; nothing queues and nothing is timed out.
+//
+// How many are let in to read and to write follows from how long they take.
+// Whoever comes while half of a budget is free shows what is usual for its
+// operation; when those who come later take more than twice as long, fewer are
+// let in, and more again once they do not.
+//
+// It is made once for a process and outlives generations of gates.
+type Admission struct {
+	budgets map[string]*budget
+}
+
+// NewAdmission lets in everybody, until the budgets are full.
+func NewAdmission(m *telemetry.Metrics) *Admission {
+	a := &Admission{budgets: map[string]*budget{}}
+	for name, size := range budgets {
+		b := &budget{limit: size.most, most: size.most, least: size.least}
+		a.budgets[name] = b
+		b.refused = m.CounterOf("mooring_requests_refused_total", "Requests that found no room.", "budget", name)
+		m.GaugeOf("mooring_requests_at_work", "Requests that are at work.", "budget", name, func() float64 { return float64(b.now().atWork) })
+		m.GaugeOf("mooring_requests_room", "Requests that may be at work at once.", "budget", name, func() float64 { return float64(b.now().limit) })
+	}
+	return a
+}
+
+// budget is what requests of one kind share.
+type budget struct {
+	most, least int
+	refused     interface{ Inc() }
+
+	mu      sync.Mutex
+	limit   int
+	atWork  int
+	counted int     // of this round: requests that came while more than half was taken
+	strain  float64 // and how many times as long as usual they took, summed
+}
+
+// pace is how long an operation takes while there is room; 0 when nobody
+// knows. It is guarded by the operation's budget.
+type pace struct{ usual time.Duration }
+
+// place is what a request that was let in holds; none when its budget is nil.
+type place struct {
+	budget  *budget
+	pace    *pace
+	began   time.Time
+	crowded bool // more than half of the budget was taken
+}
+
+// enter takes a place, or says that there is none.
+func (b *budget) enter(p *pace, now time.Time) (place, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.atWork >= b.limit {
+		b.refused.Inc()
+		return place{}, errNoRoom()
+	}
+	b.atWork++
+	return place{b, p, now, 2*b.atWork > b.limit}, nil
+}
+
+// errNoRoom asks to come back in one to three seconds: those who are refused
+// together should not all come back together.
+func errNoRoom() error {
+	f := fault.New(fault.Unavailable, fault.CodeUnavailable, "too many requests are at work; nothing was done")
+	f.RetryAfter = time.Duration(1+rand.IntN(3)) * time.Second
+	return f
+}
+
+// leave gives the place back, if there is one, after so long; 0 when how long it
+// took tells nothing.
+func (p *place) leave(took time.Duration) {
+	b := p.budget
+	if b == nil {
+		return
+	}
+	p.budget = nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.atWork--
+	if took == 0 || b.least == b.most {
+		return
+	}
+	if !p.crowded {
+		p.pace.learn(took)
+		return
+	}
+	b.strain += float64(took) / float64(max(p.pace.usual, unhurried))
+	if b.counted++; b.counted >= b.limit {
+		b.adapt()
+	}
+}
+
+// learn moves what is usual towards what was seen.
+func (p *pace) learn(took time.Duration) {
+	if p.usual == 0 {
+		p.usual = took
+	}
+	p.usual += (took - p.usual) / memory
+}
+
+// adapt ends a round: as many requests as the budget holds.
+func (b *budget) adapt() {
+	if b.strain > tolerance*float64(b.counted) {
+		b.limit = max(b.least, b.limit*4/5)
+	} else {
+		b.limit = min(b.most, b.limit+b.limit/8)
+	}
+	b.counted, b.strain = 0, 0
+}
+
+// now is how full the budget is.
+func (b *budget) now() (is struct{ atWork, limit int }) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	is.atWork, is.limit = b.atWork, b.limit
+	return is
+}
+
+// admit takes the request's place. What is answered without any work, such as
+// whether the process is alive, needs none: its description does not know 503.
+func (x *exchange) admit() (err error) {
+	if x.plan.budget != "" {
+		x.place, err = x.gate.Admission.budgets[x.plan.budget].enter(&x.plan.pace, time.Now())
+		x.turnedAway = err != nil
+	}
+	return err
+}
+
+// depart gives the place back, if there is one.
+func (x *exchange) depart() { x.place.leave(time.Since(x.place.began)) }
+
+// Upstream moves the call to where it may wait for somebody else, such as a
+// provider, without keeping others from their answers here. It is refused when
+// too many do.
+func (c *Call) Upstream() error {
+	if c.x.place.budget == nil {
+		return nil
+	}
+	there, err := c.x.gate.Admission.budgets[budgetUpstream].enter(nil, time.Now())
+	if err != nil {
+		return err
+	}
+	c.x.place.leave(0)
+	c.x.place = there
+	return nil
+}
