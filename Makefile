@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: help build test stories table seed-check interop bench bench-operators bench-smoke bench-parts bench-holes soak-hooks differential format need
+.PHONY: help build test stories table seed-check interop fleet bench bench-operators bench-smoke bench-parts bench-holes soak-hooks differential format need
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ bench-parts: ## the Go benchmarks of all packages
 bench-holes: ## how soon hooks are told, beside endpoints that never answer
 	@test/need.sh postgresql
 	cd bench && go test -run '^$$' -bench BlackHoles -benchtime 1x -timeout 30m ./hooks
+
+fleet: ## three nodes on one PostgreSQL: killed, paused, restarted and replaced under load, for longer; fifty races to migrate
+	@test/need.sh postgresql
+	go test -count 1 -timeout 30m ./test/fleet -v -faults 20
+	go test -count 1 -timeout 30m ./internal/store -run TestNodesThatStartTogetherMigrateOnce -races 50
 
 soak-hooks: ## a million deliveries to a receiver that was away for a day
 	go test -count 1 -timeout 60m ./internal/dispatch -run TestManyDeliveries -soak 1000000

@@ -11,17 +11,25 @@ import (
 
 // Client sends requests to one server and keeps nothing between them.
 type Client struct {
-	BaseURL string
-	http    *http.Client
+	BaseURL   string
+	PublicURL string // under which the server's clients know it
+	http      *http.Client
 }
 
 // NewClient makes a client of the server at baseURL that follows no redirects.
 func NewClient(baseURL string) *Client {
-	return &Client{baseURL, &http.Client{
+	return &Client{baseURL, baseURL, &http.Client{
 		Timeout:       30 * time.Second,
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 256},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// Within is c with less time for a request.
+func (c *Client) Within(limit time.Duration) *Client {
+	hasty := *c.http
+	hasty.Timeout = limit
+	return &Client{c.BaseURL, c.PublicURL, &hasty}
 }
 
 // Answer is a whole response.
@@ -56,7 +64,7 @@ func (c *Client) Do(method, target string, header http.Header, body []byte) (Ans
 
 // Token asks for an access token in the documented way.
 func (c *Client) Token(who Credentials) (string, error) {
-	body := fmt.Sprintf(`{"grant_type":"client_credentials","audience":"%s/v1/accounts/%s"}`, c.BaseURL, who.Account)
+	body := fmt.Sprintf(`{"grant_type":"client_credentials","audience":"%s/v1/accounts/%s"}`, c.PublicURL, who.Account)
 	header := http.Header{"Content-Type": {"application/json"}}
 	header.Set("Authorization", Basic(who))
 	answer, err := c.Do("POST", "/v1/accounts/"+who.Account+"/auth/token", header, []byte(body))

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -141,6 +142,26 @@ func Serve(ctx context.Context, binary, baseURL string, args ...string) (*Server
 	client := NewClient(baseURL)
 	return s, s.await(ctx, func() bool {
 		answer, err := client.Do(http.MethodGet, "/readyz", http.Header{}, nil)
+		return err == nil && answer.Status == http.StatusOK
+	})
+}
+
+var serving = regexp.MustCompile(`"msg":"serving","listen":"([^"]+)"`)
+
+// ServeAnywhere runs the binary with args at an address that is free, and
+// returns when it is ready there.
+func ServeAnywhere(ctx context.Context, binary string, args ...string) (*Server, error) {
+	s, err := Launch(binary, append(slices.Clone(args), "--listen", "127.0.0.1:0", "--log-format", "json")...)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.await(ctx, func() bool {
+		address := serving.FindStringSubmatch(s.Log())
+		if address == nil {
+			return false
+		}
+		s.BaseURL = "http://" + address[1]
+		answer, err := NewClient(s.BaseURL).Do(http.MethodGet, "/readyz", http.Header{}, nil)
 		return err == nil && answer.Status == http.StatusOK
 	})
 }
