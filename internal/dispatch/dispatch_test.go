@@ -252,6 +252,30 @@ func TestAReceiverThatIsGoneIsSwitchedOffAndKeepsItsPlace(t *testing.T) {
 	})
 }
 
+func TestAReceiverIsSwitchedOffWhenNothingIsOnItsWayAndNobodyMeddled(t *testing.T) {
+	inWorld(t, 2, func(t *testing.T, w *world) {
+		r := w.net.host("receiver")
+		sub := w.subscribe(partnerID, "receiver")
+		w.settle()
+		r.set(func() {
+			r.answer = func(c call) (int, http.Header) {
+				r.hang = strings.Contains(c.body, string(merchantID(0))) // and the other says that it is gone
+				return http.StatusGone, nil
+			}
+		})
+		want := w.happen(1, 2, 1)
+		w.settle()
+		if got := w.read(sub); len(r.got()) != 2 || got.DisabledWhy != "" {
+			t.Errorf("after %d calls, of which one is on its way, it was switched off: %q", len(r.got()), got.DisabledWhy)
+		}
+		r.set(func() { r.answer, r.hang = nil, false })
+		w.change(sub, func(*hook.Subscription) {})
+		w.pass(time.Hour)
+		checkTold(t, want, r.got())
+		w.checkFeed(hook.EndpointDisabled, 0)
+	})
+}
+
 func TestAReceiverThatStaysAwayIsWarnedOfAndSwitchedOff(t *testing.T) {
 	inWorld(t, 1, func(t *testing.T, w *world) {
 		r := w.net.host("receiver")

@@ -56,9 +56,10 @@ type endpoint struct {
 	written   int // how often what is to be written was
 	inDirty   bool
 	timer     timer
-	gone      bool // its results are only noted: another has taken its place, or none
-	retiring  bool // nothing more is sent; it goes when everything is written
-	reload    bool // and comes back as it is then
+	gone      bool    // its results are only noted: another has taken its place, or none
+	retiring  bool    // nothing more is sent; it goes when everything is written
+	reload    bool    // and comes back as it is then
+	off       *ending // it is switched off once nothing is on its way; nil when it is not
 }
 
 // work is one message on its way to an endpoint.

@@ -36,6 +36,7 @@ func (d *Dispatcher) land(l *landing) {
 	default:
 		d.judge(ep, w, l)
 	}
+	d.switchOff(ep)
 	d.recorder.note(ep)
 	d.soil(ep)
 	d.retired(ep)
@@ -61,9 +62,7 @@ func (d *Dispatcher) judge(ep *endpoint, w *work, l *landing) {
 		ep.tell(change, l.finished)
 	}
 	if change.Disabled != "" && !ep.retiring {
-		d.Log.Info("an endpoint was switched off", "account", ep.account, "subscription", ep.id, "why", change.Disabled)
-		ep.out.disabled = change.Disabled
-		ep.tell(change, l.finished)
+		ep.off = &ending{change.Disabled, ep.says(change, l.finished)}
 		d.retire(ep)
 	}
 }
@@ -195,5 +194,32 @@ func (ep *endpoint) revive(now time.Time) {
 // tell writes what changed of an endpoint into the feed of whose it is, which the
 // store knows.
 func (ep *endpoint) tell(change hook.Change, at time.Time) {
-	ep.out.told = append(ep.out.told, hook.OfEndpoint("", *ep.sub, ep.health, change, ep.d.NewID(), at))
+	ep.out.told = append(ep.out.told, ep.says(change, at))
+}
+
+func (ep *endpoint) says(change hook.Change, at time.Time) hook.Entry {
+	return hook.OfEndpoint("", *ep.sub, ep.health, change, ep.d.NewID(), at)
+}
+
+// ending is why an endpoint is to be switched off, and what is told of it.
+type ending struct {
+	why  string
+	told hook.Entry
+}
+
+// switchOff has it written that an endpoint is switched off, once nothing is on
+// its way to it: what came of that would be written over what whoever switches
+// it on again begins with. If somebody wrote to the subscription meanwhile, it
+// is tried as it is now.
+func (d *Dispatcher) switchOff(ep *endpoint) {
+	off := ep.off
+	if off == nil || ep.flying > 0 {
+		return
+	}
+	ep.off = nil
+	if ep.reload {
+		return
+	}
+	d.Log.Info("an endpoint was switched off", "account", ep.account, "subscription", ep.id, "why", off.why)
+	ep.out.disabled, ep.out.told = off.why, append(ep.out.told, off.told)
 }

@@ -302,7 +302,7 @@ func (d *Dispatcher) retire(ep *endpoint) {
 
 // retired lets go of an endpoint that is at rest.
 func (d *Dispatcher) retired(ep *endpoint) {
-	if !ep.retiring || ep.gone || ep.flying > 0 || ep.writing || ep.unsaved || !ep.out.empty() {
+	if !ep.retiring || ep.gone || ep.flying > 0 || ep.off != nil || ep.writing || ep.unsaved || !ep.out.empty() {
 		return
 	}
 	ep.gone = true

@@ -26,7 +26,7 @@ func newSameness() *sameness {
 // looks like a token.
 var madeUp = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z` +
 	`|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}` +
-	`|whsec_[A-Za-z0-9+/=]+` +
+	`|wh(?:sec|pk)_[A-Za-z0-9+/=]+` +
 	`|[A-Za-z0-9_-]{16,}` +
 	`|\b[0-9a-f]{12}\b`)
 
