@@ -15,6 +15,7 @@ import (
 
 	"mooring/internal/connection"
 	"mooring/internal/fault"
+	"mooring/internal/store/storetest"
 )
 
 // saboteur stands between the store and its driver and spoils commits and
@@ -193,6 +194,36 @@ func TestALostCommitConverges(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The line is cut at the commit, before it or after it was done: nobody knows,
+// and the same key gives one answer and one effect, for ever.
+func TestALineThatIsCutAtTheCommitConverges(t *testing.T) {
+	proxy := storetest.StrictBefore(t, newPostgres(t).Database, storetest.Faults{})
+	tune := standard
+	tune.idle = true
+	s := inhabit(t, openTuned(t, Config{Database: proxy.URL}, tune))
+	mustChange(t, s, signing(merchant))
+	names, there := []string{"signup_received"}, map[bool]int{}
+	for seed := range uint64(40) {
+		name := fmt.Sprint("event-", seed)
+		change := keyed(posting(enabled(name)), "", name)
+		names = append(names, name)
+		proxy.Set(storetest.Faults{Seed: seed, Unknown: 1})
+		_, err := s.Change(context.Background(), change)
+		proxy.Set(storetest.Faults{})
+		wantUnavailable(t, err)
+		there[on(t, proxy.Plain, "SELECT count(*) FROM event WHERE name = '"+name+"'") == 1]++
+		first, again := mustChange(t, s, change), mustChange(t, s, change)
+		if string(first.Body) != string(again.Body) || !again.Replayed {
+			t.Errorf("one key has the answers %q and %q", first.Body, again.Body)
+		}
+		wantNames(t, s, names...)
+		if there[true] > 1 && there[false] > 1 {
+			return
+		}
+	}
+	t.Errorf("of the commits without an answer %d happened and %d did not: this shows little", there[true], there[false])
 }
 
 // After a failed sync nobody knows what the disk holds.

@@ -262,6 +262,15 @@ func TestAServerThatDoesNotWaitForTheDiskIsRefused(t *testing.T) {
 	wantRefusal(t, Config{Database: dsn.String()}, "synchronous_commit = off", "turn it on")
 }
 
+// A pooler hides from us what a commit is told, and may keep no statement for us.
+func TestAPoolerIsRefused(t *testing.T) {
+	for _, mode := range []string{"transaction", "session"} {
+		t.Run(mode, func(t *testing.T) {
+			wantRefusal(t, Config{Database: storetest.Pooled(t, storetest.Postgres(t), mode)}, "pooler", "URL of PostgreSQL itself")
+		})
+	}
+}
+
 func TestABadDatabaseURLIsRefusedWithoutQuotingIt(t *testing.T) {
 	cfg := Config{Database: "postgres://mooring:canary@[::1/x"}
 	wantRefusal(t, cfg, "postgres://user@host")
