@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: help build test stories table seed-check interop fleet bench bench-operators bench-smoke bench-parts bench-holes soak-hooks differential format need
+.PHONY: help build test stories table seed-check interop fleet bench bench-operators bench-smoke bench-parts bench-holes soak-hooks failover pooler differential format need
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,14 @@ fleet: ## three nodes on one PostgreSQL: killed, paused, restarted and replaced 
 	@test/need.sh postgresql
 	go test -count 1 -timeout 30m ./test/fleet -v -faults 20
 	go test -count 1 -timeout 30m ./internal/store -run TestNodesThatStartTogetherMigrateOnce -races 50
+
+failover: ## kill a primary under writers, promote its standby, and say how soon writes are acknowledged again
+	@test/need.sh postgresql
+	go test -count 1 -v ./internal/store -run TestNothingIs
+
+pooler: ## start behind a real PgBouncer, which must be refused (make test does so behind a stand-in)
+	@test/need.sh postgresql pgbouncer
+	go test -count 1 -v ./internal/store -run TestAPooler
 
 soak-hooks: ## a million deliveries to a receiver that was away for a day
 	go test -count 1 -timeout 60m ./internal/dispatch -run TestManyDeliveries -soak 1000000

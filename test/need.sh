@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that what a target needs is installed: gcc, postgresql or node (20 or newer).
+# Makes sure that what a target needs is installed: gcc, postgresql, pgbouncer or node (20 or newer).
 # Installs what is missing when it may (root on Debian); else says what to
 # install, in one sentence, and fails.
 set -eu
@@ -8,6 +8,7 @@ missing() {
 	case $1 in
 	gcc) ! command -v gcc >/dev/null && ! command -v cc >/dev/null ;;
 	postgresql) ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
+	pgbouncer) ! command -v pgbouncer >/dev/null && ! test -x /usr/sbin/pgbouncer ;;
 	node) ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null ;;
 	esac
 }
@@ -16,6 +17,7 @@ packages() {
 	case $1 in
 	gcc) echo gcc libc6-dev ;;
 	postgresql) echo postgresql ;;
+	pgbouncer) echo pgbouncer ;;
 	node) echo nodejs npm ;;
 	esac
 }
