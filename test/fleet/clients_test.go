@@ -119,17 +119,25 @@ func newLoad(f *fleet) *load {
 // run starts the clients.
 func (l *load) run() {
 	for c := range clients {
-		l.all.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-l.done:
-					return
-				default:
-				}
-				l.operate(c, n)
-				l.count()
-			}
-		})
+		l.all.Go(func() { l.each(func(n int) { l.operate(c, n) }) })
+	}
+}
+
+// pace is how soon a client does the next thing, at most.
+const pace = 10 * time.Millisecond
+
+// each does one thing after the other until the clients are told to stop.
+func (l *load) each(do func(n int)) {
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-l.done:
+			return
+		case <-tick.C:
+		}
+		do(n)
+		l.count()
 	}
 }
 

@@ -100,9 +100,7 @@ func newFleet(t *testing.T, nodes int, flags ...string) *fleet {
 // start puts a process into a place of the fleet, and returns when it is ready.
 func (f *fleet) start(i int, binary string) {
 	f.t.Helper()
-	s, err := drive.ServeAnywhere(context.Background(), binary, append([]string{
-		"serve", "--database", f.dsn, "--key-file", f.key, "--public-url", public, "--world", "T", "--drain-delay", "2s",
-	}, f.flags...)...)
+	s, err := drive.ServeAnywhere(context.Background(), binary, f.args()...)
 	if err != nil {
 		f.t.Error(err)
 		return
@@ -113,6 +111,11 @@ func (f *fleet) start(i int, binary string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.nodes[i] = &node{Server: s, client: client}
+}
+
+// args are what nodes are started with.
+func (f *fleet) args() []string {
+	return append([]string{"serve", "--database", f.dsn, "--key-file", f.key, "--public-url", public, "--world", "T"}, f.flags...)
 }
 
 // node is what is in a place by now.

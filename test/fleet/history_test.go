@@ -18,6 +18,7 @@ const between = 60
 // they saw is one history, of which nothing is missing or there twice; the feed and
 // the hooks tell all of it, once and in order.
 func TestNodesThatAreKilledAndPausedTellOneHistory(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 3, "--outbound-allow", "127.0.0.0/8", "--outbound-unverified")
 	told := newReceiver(t, f)
 	feed := newFollower(f)
