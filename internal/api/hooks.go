@@ -169,11 +169,12 @@ func (o operations) makeHook(ctx context.Context, call *gate.Call, in hookBody) 
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	if err := o.Pings.take(sub.Target, now); err != nil {
-		return gate.Reply{}, err
-	}
 	sub.Secrets = append(edit.secrets, one)
+	brake := o.Pings.brake(now)
 	answer, err := o.Store.AddSubscription(ctx, d, sub, NewID(), func(sub store.Subscription) (store.Answer, error) {
+		if err := brake(sub.Target); err != nil {
+			return store.Answer{}, err
+		}
 		shown := o.showHook(sub, hook.PublicOf(edit.private))
 		kept, err := encode(shown)
 		if err != nil {
@@ -192,7 +193,6 @@ func (o operations) changeHook(ctx context.Context, call *gate.Call, in hookBody
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	before := sub.Target
 	edit, err := o.hookEdit(ctx, call, in, &sub)
 	if err != nil {
 		return gate.Reply{}, err
@@ -202,11 +202,7 @@ func (o operations) changeHook(ctx context.Context, call *gate.Call, in hookBody
 		return gate.Reply{}, err
 	}
 	now := o.Now()
-	if sub.Target != before {
-		if err := o.Pings.take(sub.Target, now); err != nil {
-			return gate.Reply{}, err
-		}
-	}
+	brake := o.Pings.brake(now)
 	key := hook.PublicOf(edit.private)
 	if key == "" {
 		if key, err = o.publicKeyOf(ctx, sub); err != nil {
@@ -214,8 +210,14 @@ func (o operations) changeHook(ctx context.Context, call *gate.Call, in hookBody
 		}
 	}
 	answer, err := o.Store.ChangeSubscription(ctx, d, sub.ID, hookKinds, now, NewID(), func(sub *store.Subscription) (store.Answer, error) {
+		before := sub.Target
 		if err := edit.apply(sub); err != nil {
 			return store.Answer{}, err
+		}
+		if sub.Target != before {
+			if err := brake(sub.Target); err != nil {
+				return store.Answer{}, err
+			}
 		}
 		sub.UpdatedAt = now
 		if edit.on {

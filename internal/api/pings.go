@@ -25,6 +25,20 @@ type Pings struct {
 	hosts map[string]*rate.Limiter
 }
 
+// brake is take for a request whose transaction may be tried again, and that is
+// not tried at all when it comes again under its key: it takes once.
+func (p *Pings) brake(now time.Time) func(target string) error {
+	taken := false
+	return func(target string) error {
+		if taken {
+			return nil
+		}
+		err := p.take(target, now)
+		taken = err == nil
+		return err
+	}
+}
+
 // take has the host of a URL take one ping, or says how long to wait.
 func (p *Pings) take(target string, now time.Time) error {
 	u, err := url.Parse(target)
