@@ -67,10 +67,14 @@ func writeAccounts(path string, n int) error {
 		return err
 	}
 	w := bufio.NewWriter(f)
-	for i := range n {
+	for i := 1; n > 0; i++ {
+		if i%100_000 == 0 { // the id of a partner
+			continue
+		}
+		n--
 		fmt.Fprintf(w, `{"id":"T2%07d","owner":"T112","created_at":"2023-02-14T08:00:00Z",`+
 			`"profile":{"company":{"business_name":"Havn Kaffe %d AS","organization_number":"923456789"}},"connections":[`, i, i)
-		for j, provider := range []string{"vipps", "swish", "mobilepay"} {
+		for j, provider := range []string{"vipps", "swish", "klarna"} {
 			if j > 0 {
 				w.WriteByte(',')
 			}

@@ -28,7 +28,11 @@ func (b *bench) peer(dir, path, name string, args ...string) (*process, string, 
 		return nil, "", err
 	}
 	args[1] = addr
-	p, err := start(dir, addr, filepath.Join(b.peers, name), args...)
+	program, err := b.program(name)
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := start(dir, addr, program, args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -70,7 +74,11 @@ func (b *bench) bare(name string, clients int, body []byte, ask func(addr string
 		if err != nil {
 			return nil, nil, err
 		}
-		p, err := start(dir, addr, filepath.Join(b.peers, "bare"), addr, file)
+		program, err := b.program("bare")
+		if err != nil {
+			return nil, nil, err
+		}
+		p, err := start(dir, addr, program, addr, file)
 		if err != nil {
 			return nil, nil, err
 		}

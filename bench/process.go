@@ -161,15 +161,23 @@ func command(ctx context.Context, dir, name string, args ...string) ([]byte, err
 	return out, nil
 }
 
-// build compiles Mooring as it is released, and the peers.
+// build compiles Mooring as it is released.
 func (b *bench) build() error {
 	b.say("building")
 	b.mooring, b.peers = filepath.Join(b.dir, "mooring"), filepath.Join(b.dir, "peers")
-	if _, err := command(b.ctx, "..", "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.mooring, "./cmd/mooring"); err != nil {
-		return err
-	}
-	_, err := command(b.ctx, ".", "go", "build", "-o", b.peers+"/", "./peers/...")
+	_, err := command(b.ctx, "..", "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.mooring, "./cmd/mooring")
 	return err
+}
+
+// program is the path of a peer, which is compiled when it is wanted first.
+func (b *bench) program(name string) (string, error) {
+	path := filepath.Join(b.peers, name)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	b.say("building %s", name)
+	_, err := command(b.ctx, ".", "go", "build", "-o", path, "./peers/"+name)
+	return path, err
 }
 
 // fetch gets a document.

@@ -33,8 +33,8 @@ func (b *bench) million() error {
 	return nil
 }
 
-// program answers for G13 and G14.
-func (b *bench) program() error {
+// startAndSize answers for G13 and G14.
+func (b *bench) startAndSize() error {
 	starts := 20
 	if b.quick {
 		starts = 3
@@ -90,8 +90,12 @@ func (b *bench) pocketBaseStarts(n int) (float64, error) {
 		return 0, err
 	}
 	p.kill()
+	program, err := b.program("pocketbase")
+	if err != nil {
+		return 0, err
+	}
 	return b.medianStart(n, "/api/health", func(addr string) (*process, error) {
-		return start(dir, addr, filepath.Join(b.peers, "pocketbase"), dir, addr, "normal", fmt.Sprint(b.size))
+		return start(dir, addr, program, dir, addr, "normal", fmt.Sprint(b.size))
 	})
 }
 
