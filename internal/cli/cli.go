@@ -55,7 +55,8 @@ type app struct {
 	Audit       auditCommand       `cmd:"" help:"Show who did what to an account, and who was denied."`
 	Notices     noticesCommand     `cmd:"" help:"Tell people in words, by e-mail or in a chat."`
 	Erase       eraseCommand       `cmd:"" help:"Erase the person behind a signup."`
-	Import      importCommand      `cmd:"" help:"Take accounts in from another system."`
+	Import      importCommand      `cmd:"" help:"Take accounts in from another system, or a whole database from an export."`
+	Export      exportCommand      `cmd:"" help:"Write a whole database to a file, to be imported into another."`
 	Client      clientCommand      `cmd:"" help:"Create, list, rotate, disable and delete API clients."`
 	Grant       grantCommand       `cmd:"" help:"List, add and remove what API clients may do."`
 	Keys        keysCommand        `cmd:"" help:"Rotate the key file, or verify it."`

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ the names that they know. The same import again changes nothing.
 Examples:
   mooring import accounts.jsonl --dry-run
   mooring import accounts.csv
+  mooring import mooring.export --into-database postgres://mooring@db/mooring
   mooring import api --upstream https://other.example.com --upstream-account T11200000 \
       --upstream-client ID --upstream-secret-file FILE`
 }
@@ -38,8 +40,10 @@ type importFlags struct {
 
 type importFileCommand struct {
 	importFlags
-	Format string `enum:"auto,jsonl,csv" default:"auto" help:"Form of the file: jsonl, csv, or auto, by the end of its name."`
-	Path   string `arg:"" name:"file" type:"existingfile" help:"File to take in: a JSON object in each line, or CSV with a line for each connection."`
+	Format       string `enum:"auto,jsonl,csv" default:"auto" help:"Form of the file: jsonl, csv, or auto, by the end of its name."`
+	IntoData     string `placeholder:"DIR" xor:"into" help:"Fill the embedded database of this directory, which is empty or not there yet, with an export."`
+	IntoDatabase string `placeholder:"URL" xor:"into" help:"Fill this PostgreSQL database, which is empty, with an export."`
+	Path         string `arg:"" name:"file" type:"existingfile" help:"File to take in: a JSON object in each line, or CSV with a line for each connection; or what mooring export wrote."`
 }
 
 // Help is shown below the flags.
@@ -47,6 +51,9 @@ func (importFileCommand) Help() string {
 	return `docs/import.md describes both forms. While it runs, FILE.import says how far it
 has come: after an interruption the same command goes on there. What is refused
 stands in FILE.errors.csv with its line; the exit code is then 1.
+
+An export of a whole database goes into an empty one, which no server uses yet:
+with --into-data or --into-database. docs/export.md describes it.
 
 The word file may be left out.
 
@@ -57,6 +64,9 @@ Examples:
 
 // Run takes a file in.
 func (c importFileCommand) Run(ctx context.Context, stdio Stdio) error {
+	if whole, err := c.isExport(); err != nil || whole {
+		return cmp.Or(err, c.fill(ctx, stdio))
+	}
 	flat := c.Format == "csv"
 	if c.Format == "auto" {
 		switch name := strings.ToLower(c.Path); {

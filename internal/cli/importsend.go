@@ -193,7 +193,8 @@ func mayPass(err error) bool {
 type importProgress struct {
 	w        io.Writer
 	terminal bool
-	whole    int64 // bytes; 0 when it is not known
+	whole    int64 // bytes, or rows of an export; 0 when it is not known
+	what     string
 	began    time.Time
 	from     int64 // bytes that an earlier run did
 	rows     int   // rows that an earlier run did
@@ -203,7 +204,7 @@ type importProgress struct {
 
 func newImportProgress(w io.Writer, whole int64, state importState) *importProgress {
 	now := time.Now()
-	return &importProgress{w: w, terminal: isTerminal(w), whole: whole, began: now, last: now, from: state.Offset, rows: state.Counts.rows()}
+	return &importProgress{w: w, terminal: isTerminal(w), whole: whole, what: "accounts", began: now, last: now, from: state.Offset, rows: state.Counts.rows()}
 }
 
 // at says how many rows are done, and how many bytes of the whole.
@@ -219,7 +220,7 @@ func (p *importProgress) at(rows int, done int64) {
 	}
 	p.last = now
 	passed := now.Sub(p.began).Seconds()
-	line := fmt.Sprintf("%s accounts, %.0f a second", grouped(rows), float64(rows-p.rows)/max(passed, 0.001))
+	line := fmt.Sprintf("%s %s, %.0f a second", grouped(rows), p.what, float64(rows-p.rows)/max(passed, 0.001))
 	if p.whole > 0 {
 		line = fmt.Sprintf("%3d%%  %s", 100*done/p.whole, line)
 		if speed := float64(done-p.from) / max(passed, 0.001); speed > 0 && !finished {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Source is one state of a database, to be read whole. On either engine others
@@ -22,6 +23,7 @@ type Source struct {
 	engine engine
 	db     *sql.DB
 	tx     *sql.Tx
+	mark   string
 }
 
 // OpenSource reads the state of a database now. It writes nothing, and needs
@@ -41,6 +43,7 @@ func OpenSource(ctx context.Context, cfg Config) (_ *Source, err error) {
 	if s.db, err = e.reader(ctx); err != nil {
 		return nil, err
 	}
+	s.mark = e.mark(ctx, s.db) // before the state is fixed: what is written between makes it stale
 	if s.tx, err = s.db.BeginTx(ctx, e.snapshot()); err != nil {
 		return nil, e.refusal(err)
 	}
@@ -65,6 +68,11 @@ func (s *Source) Close() {
 		_ = s.db.Close()
 	}
 }
+
+// Mark tells the state from every other of this database: as long as it comes
+// again nothing was written, and what was read goes on with what is read now. It
+// is "" when that can't be told, as of a database that somebody writes to.
+func (s *Source) Mark() string { return s.mark }
 
 // Count is how many rows of a table there are.
 func (s *Source) Count(ctx context.Context, t Table) (int64, error) { return countOf(ctx, s.tx, t) }
@@ -173,6 +181,36 @@ func (e *postgres) reader(ctx context.Context) (*sql.DB, error) {
 		return nil, err
 	}
 	return read, write.Close()
+}
+
+// markRests is for how long a file must have rested: times of files are coarse.
+const markRests = time.Second
+
+func (e *sqlite) mark(context.Context, *sql.DB) string {
+	mark := ""
+	for _, name := range []string{databaseFile, databaseFile + "-wal"} {
+		info, err := os.Stat(filepath.Join(e.dir, name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
+			mark += "-/"
+		case err != nil, time.Since(info.ModTime()) < markRests:
+			return ""
+		default:
+			mark += fmt.Sprintf("%d,%d/", info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return "sqlite/" + mark
+}
+
+// mark is the number of the next transaction that writes, when none is under way.
+func (e *postgres) mark(ctx context.Context, db *sql.DB) string {
+	var database, next string
+	err := db.QueryRowContext(ctx, `SELECT oid::text, pg_snapshot_xmax(s)::text FROM pg_database, pg_current_snapshot() AS s
+		WHERE datname = current_database() AND pg_snapshot_xmin(s) = pg_snapshot_xmax(s)`).Scan(&database, &next)
+	if err != nil {
+		return "" // somebody writes, or this server does not count so
+	}
+	return "postgres/" + database + "/" + next
 }
 
 // wantSchema refuses tables that are not of this program's schema.

@@ -90,9 +90,9 @@ func open(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if whole, err := isWhole(ctx, s.read.db); err != nil || !whole {
+	if err := s.prepare(ctx); err != nil {
 		_ = s.disconnect() // the first failure is the one to tell
-		return nil, cmp.Or(err, errUnfinished)
+		return nil, err
 	}
 	if s.engine.alone() {
 		if err := s.endLeases(ctx); err != nil {
@@ -121,7 +121,7 @@ func engineOf(cfg Config, limit time.Duration) (engine, error) {
 	}
 }
 
-// unstarted is a store that does nothing by itself yet.
+// unstarted is a store that is migrated and does nothing yet.
 func unstarted(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 	s := &Store{now: cfg.Now, log: cfg.Log, folding: folding{rows: map[group]int64{}}, feed: newFeedSignal()}
 	if s.now == nil {
@@ -141,7 +141,7 @@ func unstarted(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 	return s, nil
 }
 
-// connect opens both pools, migrates and prepares every statement.
+// connect opens both pools and migrates.
 func (s *Store) connect(ctx context.Context, mustExist bool, wrap func(driver.Connector) driver.Connector) error {
 	write, read, err := s.engine.open(ctx, wrap)
 	if err != nil {
@@ -156,6 +156,14 @@ func (s *Store) connect(ctx context.Context, mustExist bool, wrap func(driver.Co
 	}
 	if err := read.PingContext(ctx); err != nil {
 		return s.engine.refusal(err)
+	}
+	return nil
+}
+
+// prepare makes the statements ready, of a database that is whole.
+func (s *Store) prepare(ctx context.Context) error {
+	if whole, err := isWhole(ctx, s.read.db); err != nil || !whole {
+		return cmp.Or(err, errUnfinished)
 	}
 	if err := s.write.prepare(ctx, s.engine, writing); err != nil {
 		return err

@@ -29,6 +29,7 @@ type engine interface {
 
 	open(ctx context.Context, wrap func(driver.Connector) driver.Connector) (write, read *sql.DB, err error)
 	reader(ctx context.Context) (*sql.DB, error) // connections for reading alone, beside whoever uses the database
+	mark(ctx context.Context, db *sql.DB) string // of the state of the database, before it is read; "" when there is none
 	refusal(err error) error                     // one sentence for a first connection that failed
 	migrator(write *sql.DB, files fs.FS) (*goose.Provider, error)
 	ourTables() string                    // a query that counts the tables of the first migration
