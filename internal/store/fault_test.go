@@ -283,7 +283,7 @@ func TestADatabaseThatGoesAwayBeforeTheCommitWroteNothing(t *testing.T) {
 func TestWhatAServerErrorMeans(t *testing.T) {
 	for code, want := range map[string]trouble{
 		"40001": conflict, "40P01": conflict, "23505": raced, "23503": guilty, "22P02": guilty, "42P01": guilty,
-		"53100": stuck, "53300": down, "57P01": down, "08006": down, "58030": down, "25006": down,
+		"53100": stuck, "53300": down, "57P01": down, "08006": down, "58030": down, "25006": down, "25P03": down,
 	} {
 		e := &postgres{}
 		if got := e.trouble(fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code})); got != want {

@@ -38,7 +38,8 @@ func troubleOf(code string) trouble {
 		strings.HasPrefix(code, "53"),    // out of something else, such as connections
 		strings.HasPrefix(code, "57"),    // operator: shutdown, starting up, cancelled
 		strings.HasPrefix(code, "58"),    // system: I/O
-		code == "25006", code == "55P03": // no longer the primary; lock not available
+		code == "25006", code == "55P03", // no longer the primary; lock not available
+		code == "25P03": // the transaction did nothing for too long
 		return down
 	default:
 		return guilty

@@ -226,3 +226,18 @@ func TestNothingIsLostWhenAStandbyTakesOver(t *testing.T) {
 		}
 	}
 }
+
+// A node that is stopped in the middle of a write must not keep others from
+// writing; a long read, such as an export, keeps nobody.
+func TestAWriterThatStopsLosesItsLocks(t *testing.T) {
+	s := openStore(t, newPostgres(t))
+	for p, want := range map[*pool]int64{s.write: idlePatience.Milliseconds(), s.read: 0} {
+		var got int64
+		if err := p.db.QueryRow("SELECT setting FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'").Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("a session may stop for %d ms in a transaction, want %d", got, want)
+		}
+	}
+}
