@@ -54,7 +54,7 @@ fleet: ## three nodes on one PostgreSQL: killed, paused, restarted and replaced 
 
 failover: ## kill a primary under writers, promote its standby, and say how soon writes are acknowledged again
 	@test/need.sh postgresql
-	go test -count 1 -v ./internal/store -run TestNothingIs
+	go test -count 1 -v ./internal/store -run TestASynchronousPair
 
 pooler: ## start behind a real PgBouncer, which must be refused (make test does so behind a stand-in)
 	@test/need.sh postgresql pgbouncer

@@ -52,15 +52,24 @@ func on(t *testing.T, dsn, statement string) (n int) {
 
 const eventsThere = "SELECT count(*) FROM event"
 
+// A pair takes seconds to start, so its tests share it, in this order.
+func TestASynchronousPair(t *testing.T) {
+	pair := storetest.NewPair(t)
+	tune := standard
+	tune.limit = 30 * time.Second
+	s := inhabit(t, openTuned(t, Config{Database: pair.URL()}, tune))
+	t.Run("nothing is acknowledged without the standby", func(t *testing.T) { testWithoutStandby(t, s, pair) })
+	t.Run("a server that takes no writes any more is left", func(t *testing.T) { testTakenFromUs(t, s, pair) })
+	t.Run("nothing is lost when the standby takes over", func(t *testing.T) { testTakeover(t, s, pair) })
+}
+
 // What is on one disk only is not acknowledged: neither when the wait for the
 // standby is cancelled, of which the server tells by a warning beside a success,
 // nor when the write is sent again while the standby is still away.
-func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
-	pair := storetest.NewPair(t)
-	patient, hasty := standard, standard
-	patient.limit, hasty.limit, hasty.idle = time.Minute, 300*time.Millisecond, true
-	s := inhabit(t, openTuned(t, Config{Database: pair.URL()}, patient))
-	short := openTuned(t, Config{Database: pair.URL()}, hasty)
+func testWithoutStandby(t *testing.T, s *Store, pair *storetest.Pair) {
+	tune := standard
+	tune.limit, tune.idle = 300*time.Millisecond, true
+	hasty := openTuned(t, Config{Database: pair.URL()}, tune)
 	mustChange(t, s, signing(merchant))
 	wantRefusal(t, Config{Database: pair.Standby()}, "takes no writes", "URL of the primary")
 
@@ -89,7 +98,7 @@ func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
 		t.Error("the event is not on the primary, so this shows nothing")
 	}
 	for range 2 {
-		_, err := short.Change(context.Background(), change)
+		_, err := hasty.Change(context.Background(), change)
 		wantUnavailable(t, err)
 	}
 	pair.ResumeStandby()
@@ -99,7 +108,6 @@ func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
 		t.Errorf("one key has the answers %q and %q", first.Body, again.Body)
 	}
 	wantNames(t, s, "signup_received", "one")
-	testTakenFromUs(t, s, pair)
 }
 
 // testTakenFromUs makes a server read-only under our feet: it is used no more,
@@ -137,11 +145,8 @@ func testTakenFromUs(t *testing.T, s *Store, pair *storetest.Pair) {
 // The primary is killed under writers, and its standby promoted: nothing that
 // was acknowledged is lost, what was not is sent again and happens once. The old
 // primary comes back, and nobody writes to it.
-func TestNothingIsLostWhenAStandbyTakesOver(t *testing.T) {
-	const writers, enough = 16, 150
-	pair := storetest.NewPair(t)
-	cfg := Config{Database: pair.URL()}
-	s := inhabit(t, openStore(t, cfg))
+func testTakeover(t *testing.T, s *Store, pair *storetest.Pair) {
+	const writers, enough = 16, 60
 	for w := range writers {
 		mustChange(t, s, numbered(signing(merchant), w))
 	}
@@ -215,7 +220,7 @@ func TestNothingIsLostWhenAStandbyTakesOver(t *testing.T) {
 	old := on(t, pair.Primary(), eventsThere)
 	s.write.renew(down)
 	s.read.renew(down)
-	for name, node := range map[string]*Store{"a node from before": s, "a node that starts now": openStore(t, cfg)} {
+	for name, node := range map[string]*Store{"a node from before": s, "a node that starts now": openStore(t, Config{Database: pair.URL()})} {
 		mustChange(t, node, numbered(posting(enabled("after")), 0))
 		if now := on(t, pair.Primary(), eventsThere); now != old {
 			t.Errorf("%s wrote to the old primary", name)
