@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"mooring/bench/load"
@@ -61,6 +62,7 @@ func (b *bench) turn(c contestant) (sample, error) {
 		return sample{}, err
 	}
 	defer p.kill()
+	syscall.Sync() // what was made for this turn is not written to disk during it
 	return b.sample(p, c.clients, next)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"syscall"
 	"time"
 
 	"mooring/bench/load"
@@ -21,6 +22,7 @@ func (b *bench) overload() error {
 		return err
 	}
 	defer p.kill()
+	syscall.Sync() // what was made for this is not written to disk meanwhile
 	most, err := b.sample(p, clients, next)
 	if err != nil {
 		return err
