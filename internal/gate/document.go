@@ -79,12 +79,21 @@ type Body struct {
 	pointer string
 }
 
-// Assemble merges all *.yaml files of fsys, in the order of their names, with
-// further maps of the same shape. A name defined twice, a reference that
-// leads nowhere and an incomplete operation are errors that name the file or
-// the operation; all of them are reported together.
+// Assemble is Fragments.Assemble of all *.yaml files of fsys.
 func Assemble(fsys fs.FS, more ...map[string]any) (*Document, error) {
-	raw, err := merge(fsys, more)
+	fragments, err := Read(fsys)
+	if err != nil {
+		return nil, err
+	}
+	return fragments.Assemble(more...)
+}
+
+// Assemble merges the fragments, in the order of their names, with further maps
+// of the same shape. A name defined twice, a reference that leads nowhere and
+// an incomplete operation are errors that name the file or the operation; all of
+// them are reported together.
+func (f *Fragments) Assemble(more ...map[string]any) (*Document, error) {
+	raw, err := f.merge(more)
 	if err != nil {
 		return nil, err
 	}

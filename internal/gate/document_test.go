@@ -290,3 +290,25 @@ func TestTheOwnerPatternsAreEquivalent(t *testing.T) {
 		agree(t, rapid.StringMatching(`[PT][0-9]{2,9}\n?`).Draw(t, "id"))
 	})
 }
+
+func TestOneReadingServesAnyNumberOfDocuments(t *testing.T) {
+	fragments, err := gate.Read(os.DirFS("testdata/small"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(more ...map[string]any) map[string]any {
+		doc, err := fragments.Assemble(more...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc.Raw()
+	}
+	before := of()
+	of(map[string]any{
+		"components": map[string]any{"schemas": map[string]any{"Other": map[string]any{"type": "string"}}},
+		"tags":       []any{map[string]any{"name": "Other"}},
+	})
+	if diff := cmp.Diff(before, of()); diff != "" {
+		t.Errorf("a document stays in what the next is made of:\n%s", diff)
+	}
+}

@@ -13,20 +13,38 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// merge reads the fragments and lays them on top of each other.
-func merge(fsys fs.FS, more []map[string]any) (map[string]any, error) {
+// Fragments are the files of a contract as they were read. They do not change:
+// any number of documents may be made of them.
+type Fragments struct {
+	names []string
+	read  map[string]map[string]any
+	bad   []error
+}
+
+// Read reads all *.yaml files of fsys. What is wrong with them is told by
+// Assemble.
+func Read(fsys fs.FS) (*Fragments, error) {
 	names, err := fs.Glob(fsys, "*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("gate: list the contract: %w", err)
 	}
-	m := merger{whole: map[string]any{}, from: map[string]string{}}
+	f := &Fragments{read: map[string]map[string]any{}}
 	for _, name := range names {
 		fragment, err := readFragment(fsys, name)
 		if err != nil {
-			m.problems = append(m.problems, err)
+			f.bad = append(f.bad, err)
 			continue
 		}
-		m.add(name, fragment)
+		f.names, f.read[name] = append(f.names, name), fragment
+	}
+	return f, nil
+}
+
+// merge lays the fragments on top of each other.
+func (f *Fragments) merge(more []map[string]any) (map[string]any, error) {
+	m := merger{whole: map[string]any{}, from: map[string]string{}, problems: slices.Clone(f.bad)}
+	for _, name := range f.names {
+		m.add(name, f.read[name])
 	}
 	for i, fragment := range more {
 		plain, err := plainValue(fragment)

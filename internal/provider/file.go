@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -242,9 +243,9 @@ func Canonical(text []byte) ([]byte, error) {
 //go:embed file.schema.yaml
 var fileSchemaText []byte
 
-// fileSchema is what every file is held against first, fileWords how the breach
-// of one of its patterns is put to people.
-var fileSchema, fileWords = func() (*jsonschema.Schema, map[string]string) {
+// fileSchema is what every file is held against first, and how the breach of one
+// of its patterns is put to people. Commands that read no file do without.
+var fileSchema = sync.OnceValues(func() (*jsonschema.Schema, map[string]string) {
 	d := readDocument("file.schema.yaml", fileSchemaText)
 	if len(d.problems) > 0 {
 		panic(d.problems)
@@ -256,7 +257,7 @@ var fileSchema, fileWords = func() (*jsonschema.Schema, map[string]string) {
 	words := map[string]string{}
 	collectWords(d.value, words)
 	return compiled, words
-}()
+})
 
 func collectWords(value any, words map[string]string) {
 	switch value := value.(type) {
@@ -283,8 +284,9 @@ func readFile(name string, data []byte) (file, *document) {
 	if len(d.problems) > 0 {
 		return f, d
 	}
-	for _, v := range violationsOf(fileSchema.Validate(d.value)) {
-		d.refuse(v.pointer, "%s", cmp.Or(fileWords[v.reason], v.reason))
+	schema, words := fileSchema()
+	for _, v := range violationsOf(schema.Validate(d.value)) {
+		d.refuse(v.pointer, "%s", cmp.Or(words[v.reason], v.reason))
 	}
 	if len(d.problems) > 0 {
 		return f, d

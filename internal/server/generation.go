@@ -122,8 +122,18 @@ func CheckProviders(own []provider.File, instead ...string) (*provider.Catalogue
 	return g.catalogue, nil
 }
 
-// embedded are the program's own providers, which never change.
-var embedded = sync.OnceValues(func() (*provider.Catalogue, error) { return provider.Load(providers.FS) })
+// embedded are the program's own providers, and written its own part of the
+// contract. Neither ever changes.
+var (
+	embedded = sync.OnceValues(func() (*provider.Catalogue, error) { return provider.Load(providers.FS) })
+	written  = sync.OnceValues(func() (*gate.Fragments, error) { return gate.Read(contract.FS) })
+)
+
+// readAhead reads both while the database is opened, which takes about as long.
+func readAhead() {
+	go func() { _, _ = embedded() }() // whoever needs them is told what is wrong
+	go func() { _, _ = written() }()
+}
 
 // build makes a generation of the program's own providers and the files of
 // others. What could not be run is refused, and the file that is to blame is
@@ -138,7 +148,11 @@ func build(ours *provider.Catalogue, own []provider.File, equip func(*provider.C
 	if err != nil {
 		return nil, err
 	}
-	document, err := gate.Assemble(contract.FS, catalogue.Contract())
+	fragments, err := written()
+	if err != nil {
+		return nil, err
+	}
+	document, err := fragments.Assemble(catalogue.Contract())
 	if err == nil {
 		var handler *gate.Gate
 		if handler, err = gate.New(equip(catalogue, document)); err == nil {
