@@ -375,7 +375,7 @@ func deleteDirectly(s *Store, id account.ID) error {
 	return err
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
