@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -86,7 +87,7 @@ func bounced(tb testing.TB, program string, config *pgx.ConnConfig, mode string)
 // key to cancel with.
 func standIn(client net.Conn, config *pgx.ConnConfig) {
 	network, address := pgconn.NetworkAddress(config.Host, config.Port)
-	server, err := net.Dial(network, address)
+	server, err := config.DialFunc(context.Background(), network, address)
 	if err != nil {
 		return
 	}
