@@ -144,6 +144,9 @@ func (r reference) values() []any { return []any{string(r.account), r.provider, 
 // the provider said, what was told of the signup and is not read yet, and the
 // answers that anybody was given about the account.
 func (e erasure) write(ctx context.Context, t *tx) error {
+	if err := t.holdTellers(ctx, e.account); err != nil {
+		return err
+	}
 	for _, st := range []*statement{fieldsErased, callsErased, submissionsErased, arrivalsErased, entriesErased, echoesErased} {
 		if _, err := t.change(ctx, st, e.values()...); err != nil {
 			return err

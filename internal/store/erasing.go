@@ -93,6 +93,9 @@ func (s *Store) eraseAccount(ctx context.Context, id account.ID, now time.Time) 
 		}, string(id), micros(now)); err != nil || !due { // another node was faster, or somebody holds it now
 			return err
 		}
+		if err := t.holdTellers(ctx, id); err != nil {
+			return err
+		}
 		for _, st := range erasures {
 			if _, err := t.change(ctx, st, string(id)); err != nil {
 				return err

@@ -101,7 +101,8 @@ var (
 // Conflict, whole, when one of the leases is another's by now: whoever that is
 // makes the attempts again. A delivery that somebody asked for since it was
 // read is sent again, whatever came of it; its subscription is touched then.
-// Nothing is kept of subscriptions that were deleted meanwhile.
+// Nothing is kept of subscriptions that were deleted meanwhile, nor of what
+// receivers answered to what was erased since.
 func (s *Store) Record(ctx context.Context, held []Lease, outcomes []Outcome) error {
 	return s.transact(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.holds(ctx, held...); err != nil {
@@ -115,7 +116,11 @@ func (s *Store) Record(ctx context.Context, held []Lease, outcomes []Outcome) er
 		if err != nil {
 			return err
 		}
-		r := recording{there: there, asked: asked}
+		silent, err := t.silent(ctx, outcomes)
+		if err != nil {
+			return err
+		}
+		r := recording{there: there, asked: asked, silent: silent}
 		for i := range outcomes {
 			r.add(&outcomes[i])
 		}
@@ -127,6 +132,8 @@ func (s *Store) Record(ctx context.Context, held []Lease, outcomes []Outcome) er
 type recording struct {
 	there map[subscriptionKey]bool
 	asked map[string]Delivery
+	// the positions of what was erased meanwhile: receivers may have said it again
+	silent map[int64]bool
 
 	progress, attempts, put, gone, touched [][]any
 	told                                   []hook.Entry
@@ -140,8 +147,11 @@ func (r *recording) add(o *Outcome) {
 	if o.Progress != nil {
 		r.progress = append(r.progress, progressValues(o))
 	}
-	for i := range o.Attempts {
-		r.attempts = append(r.attempts, attemptValues(&o.Attempts[i]))
+	for _, a := range o.Attempts {
+		if r.silent[a.Position] {
+			a.Answer = nil
+		}
+		r.attempts = append(r.attempts, attemptValues(&a))
 	}
 	touched := false
 	for _, d := range o.Put {
@@ -218,6 +228,27 @@ func (t *tx) subscribed(ctx context.Context, outcomes []Outcome) (map[subscripti
 		return err
 	})
 	return there, err
+}
+
+// silent are the positions of what was erased, of those that a receiver said
+// something to. Whoever erases waits for the subscriptions that are held here.
+func (t *tx) silent(ctx context.Context, outcomes []Outcome) (map[int64]bool, error) {
+	var answered [][]any
+	for i := range outcomes {
+		for _, a := range outcomes[i].Attempts {
+			if a.Answer != nil && a.Position > 0 {
+				answered = append(answered, []any{a.Position})
+			}
+		}
+	}
+	silent := map[int64]bool{}
+	err := t.loadMany(ctx, positionsSilent, answered, func(r row) error {
+		var position int64
+		err := r.Scan(&position)
+		silent[position] = true
+		return err
+	})
+	return silent, err
 }
 
 // askedSince are the deliveries of outcomes that somebody asked for since they

@@ -27,7 +27,25 @@ var (
 	// What receivers said may say it again.
 	echoesErased = writes(`UPDATE attempt SET answer = NULL WHERE answer IS NOT NULL AND position IN (
 		SELECT position FROM feed WHERE account = $1 AND provider = $2 AND seq IN ` + aboutSignup + `)`)
+
+	// Whom it was told to, now or by an owner of before, and the platform.
+	tellersHeld = func() *statement {
+		one := `SELECT s.id FROM subscription AS s
+			WHERE s.account = $1 OR s.account = $2 OR s.account IN (SELECT owner FROM feed WHERE account = $1)
+			ORDER BY s.account, s.id`
+		return define(writing, one, one+` FOR UPDATE`)
+	}()
+
+	positionsSilent = batches(
+		`SELECT position FROM feed WHERE position = $1 AND body IS NULL`,
+		`SELECT position FROM feed WHERE position = ANY ($1::bigint[]) AND body IS NULL`)
 )
+
+// holdTellers has those wait who write down what receivers said of an account,
+// before it is erased: what is written after that is asked for whether it may be.
+func (t *tx) holdTellers(ctx context.Context, id account.ID) error {
+	return t.load(ctx, tellersHeld, func(row) error { return nil }, string(id), string(account.Platform(id.World())))
+}
 
 // tellAccount writes that an account was added or changed, as it is after it.
 func (t *tx) tellAccount(ctx context.Context, kind string, w account.Whole, now time.Time) error {

@@ -124,7 +124,10 @@ func testToldErased(t *testing.T, d door) {
 	}
 	mustChange(t, s, c)
 	fed(t, s, 6)
-	wantSilent(t, s, func(e hook.Entry) bool { return e.Account == merchantID && e.Seq != 4 && e.Seq < 5 })
+	silent := func(e hook.Entry) bool { return e.Account == merchantID && e.Seq != 4 && e.Seq < 5 }
+	wantSilent(t, s, silent)
+	answeredLate(t, s)
+	wantSilent(t, s, silent)
 	must(t, deleteAccount(s, partner, partnerID, merchantID))
 	fed(t, s, 8)
 	if n, err := s.EraseAccounts(ctx, s.now().Add(20*365*24*time.Hour), 10); n != 1 || err != nil {
@@ -133,7 +136,7 @@ func testToldErased(t *testing.T, d door) {
 	wantSilent(t, s, func(e hook.Entry) bool { return e.Account == merchantID })
 	for query, want := range map[string]int{
 		"SELECT count(*) FROM attempt WHERE account = 'T11223351'":                            0,
-		"SELECT count(*) FROM attempt WHERE account = 'T11200000'":                            5,
+		"SELECT count(*) FROM attempt WHERE account = 'T11200000'":                            10,
 		"SELECT count(*) FROM delivery":                                                       0,
 		"SELECT count(*) FROM subscription_secret":                                            0,
 		"SELECT count(*) FROM subscription WHERE target <> '' AND account = 'T11223351'":      0,
@@ -164,6 +167,22 @@ func attempted(t *testing.T, s *Store, entries []hook.Entry) {
 				VALUES ('%s', '%s', '%s', '%s', %d, '%s', 'x', 'x', 1, 1, 1, 200, '', 'said again')`, id, sub, newID(), newID(), e.Position, e.ID))
 		}
 	}
+}
+
+// answeredLate writes down what the owner's receiver answered to entries, in
+// calls that were on their way for some time.
+func answeredLate(t *testing.T, s *Store) {
+	t.Helper()
+	var sub Subscription
+	sub.Account = partnerID
+	must(t, s.write.db.QueryRow(fmt.Sprintf("SELECT id FROM subscription WHERE account = '%s'", partnerID)).Scan(&sub.ID))
+	o := Outcome{Account: sub.Account, Subscription: sub.ID}
+	for _, e := range fed(t, s, 5)[:5] {
+		a := attemptAt(deliveryOf(sub, e.Position, "", DeliveryFailed), noon)
+		a.Answer = []byte("said again")
+		o.Attempts = append(o.Attempts, a)
+	}
+	recordedAll(t, s, o)
 }
 
 // wantSilent holds that just what is told of some entries has lost its words,
