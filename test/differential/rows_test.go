@@ -172,7 +172,7 @@ func (r *run) stored(value any) string {
 		return fmt.Sprint(v)
 	case []byte:
 		if len(v) > 0 && utf8.Valid(v) && strings.ContainsRune(`{["`, rune(v[0])) {
-			return string(v)
+			return clocks.ReplaceAllString(string(v), `"ahead_seconds":0`)
 		}
 		return fmt.Sprintf("%d bytes", len(v))
 	case string:
