@@ -117,8 +117,8 @@ func listAll(t *testing.T, s *Store, caller auth.Caller, owner account.ID, f Acc
 
 func testAccountList(t *testing.T, d door) {
 	s := fresh(t, d)
-	must(t, deleteDirectly(s, merchantID))
-	must(t, deleteDirectly(s, secondID))
+	deleteDirectly(t, s, merchantID)
+	deleteDirectly(t, s, secondID)
 	made := populate(t, s, 120)
 	r := rand.New(rand.NewPCG(3, 5))
 	some := func(values ...string) []string {
@@ -370,9 +370,9 @@ func testKeptAnswer(t *testing.T, d door) {
 }
 
 // deleteDirectly marks an account as deleted, and nothing else.
-func deleteDirectly(s *Store, id account.ID) error {
-	_, err := s.write.db.Exec(`UPDATE account SET deleted_at = 1 WHERE id = '` + string(id) + `'`)
-	return err
+func deleteDirectly(t *testing.T, s *Store, id account.ID) {
+	t.Helper()
+	run(t, s, `UPDATE account SET deleted_at = 1 WHERE id = '`+string(id)+`'`)
 }
 
 func must(t testing.TB, err error) {

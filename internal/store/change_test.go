@@ -419,8 +419,15 @@ func wantUnavailable(t *testing.T, err error) {
 func count(t *testing.T, s *Store, query string) int {
 	t.Helper()
 	var n sql.NullInt64
-	if err := s.write.db.QueryRow(query).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.readAgain(context.Background(), func() error { return s.write.db.QueryRow(query).Scan(&n) }))
 	return int(n.Int64)
+}
+
+// run executes what no method of the store does.
+func run(t *testing.T, s *Store, text string, args ...any) {
+	t.Helper()
+	must(t, s.readAgain(context.Background(), func() error {
+		_, err := s.write.db.Exec(text, args...)
+		return err
+	}))
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"runtime"
-	"time"
 )
 
 // committer turns waiting changes into transactions, one after the other. It
@@ -65,8 +64,8 @@ func (c *committer) commit(jobs []*job) {
 // persist writes a batch, again and again while other transactions are in the
 // way. When it returns nil everybody was answered, else nobody.
 func (c *committer) persist(jobs []*job) (trouble, error) {
-	end := time.Now().Add(patience)
-	for try := 1; ; try++ {
+	again := newRetries()
+	for {
 		if failed := c.store.failure.Load(); failed != nil {
 			return broken, failed.cause
 		}
@@ -79,10 +78,10 @@ func (c *committer) persist(jobs []*job) (trouble, error) {
 			b.answer()
 			return 0, nil
 		}
-		if !kind.passes(try, end) {
+		if !again.worth(kind) {
 			return kind, err
 		}
 		c.store.write.renew(kind)
-		time.Sleep(pause(try))
+		again.pause()
 	}
 }

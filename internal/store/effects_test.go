@@ -309,9 +309,7 @@ func testErasure(t *testing.T, d door) {
 		`UPDATE idempotency SET account = 'T11300000' WHERE path = '/v1/accounts/T11200000/management/accounts/T11223351'`,
 		`UPDATE idempotency SET about = '' WHERE path = '/v1/accounts/T00000000/management/accounts/T11223351' OR path LIKE '%?about=%'`,
 	} {
-		if _, err := s.write.db.Exec(text); err != nil {
-			t.Fatal(err)
-		}
+		run(t, s, text)
 	}
 
 	erasing := keyed(hearing(1, func(s *connection.Signup) { s.Data, s.Digest, s.ErasedAt = []byte(`{}`), nil, noon }), "", "f")

@@ -266,6 +266,19 @@ func TestConflictsAreRetriedUnseen(t *testing.T) {
 	}
 }
 
+// Conflicts, of which there can be many, leave other troubles the tries that
+// they have.
+func TestConflictsDoNotUseUpTheTriesOfOthers(t *testing.T) {
+	s, by, _ := spoiled(t, newPostgres)
+	troubles := append(slices.Repeat([]error{&pgconn.PgError{Code: "40001"}}, 2*tries), driver.ErrBadConn, &pgconn.PgError{Code: "57P01"})
+	by.atExec(troubles...)
+	mustChange(t, s, posting(enabled("one")))
+	by.atExec(troubles...)
+	if err := s.CreateClient(context.Background(), clientOf(withClient(merchant, newID()))); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestADatabaseThatGoesAwayBeforeTheCommitWroteNothing(t *testing.T) {
 	for _, gone := range []error{driver.ErrBadConn, &pgconn.PgError{Code: "57P01"}, context.DeadlineExceeded} {
 		s, by, _ := spoiled(t, newPostgres)

@@ -100,17 +100,11 @@ func testKeyAfterOwnership(t *testing.T, d door) {
 	change := keyed(posting(enabled("one")), "k", "f")
 	mustChange(t, s, change)
 	disable := "UPDATE client SET disabled = $1 WHERE id = $2"
-	if _, err := s.write.db.Exec(disable, true, partner.Client); err != nil {
-		t.Fatal(err)
-	}
+	run(t, s, disable, true, partner.Client)
 	_, err := s.Change(context.Background(), change)
 	wantKind(t, err, fault.Unauthenticated)
-	if _, err := s.write.db.Exec(disable, false, partner.Client); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.write.db.Exec("UPDATE account SET owner = $1 WHERE id = $2", string(otherID), string(merchantID)); err != nil {
-		t.Fatal(err)
-	}
+	run(t, s, disable, false, partner.Client)
+	run(t, s, "UPDATE account SET owner = $1 WHERE id = $2", string(otherID), string(merchantID))
 	_, err = s.Change(context.Background(), change)
 	wantMissing(t, "sold to another partner", err)
 }

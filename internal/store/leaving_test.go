@@ -367,9 +367,7 @@ func TestAnErasedAccountIsGoneFromTheFiles(t *testing.T) {
 			VALUES ('T11223351', 'x', '{"a":"canary-of-the-case"}', '[]', 1, 'x', 1)`,
 		`UPDATE client SET description = 'canary-of-the-client' WHERE account = 'T11223351'`,
 	} {
-		if _, err := s.write.db.Exec(text); err != nil {
-			t.Fatal(err)
-		}
+		run(t, s, text)
 	}
 	if err := deleteAccount(s, partner, partnerID, merchantID); err != nil {
 		t.Fatal(err)

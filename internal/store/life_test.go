@@ -14,9 +14,10 @@ func testQueueFull(t *testing.T, d door) {
 	tune.queue = 3
 	s := inhabit(t, openTuned(t, d(t), tune))
 	held, release := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(held) })
 	holder := signing(merchant)
 	decide := holder.Decide
-	holder.Decide = func(f Found) (Decision, error) { close(held); <-release; return decide(f) }
+	holder.Decide = func(f Found) (Decision, error) { enter(); <-release; return decide(f) }
 	var wg sync.WaitGroup
 	wg.Go(func() { mustChange(t, s, holder) })
 	<-held
@@ -36,9 +37,10 @@ func testCloseDrains(t *testing.T, d door) {
 	s := inhabit(t, openStore(t, cfg))
 	mustChange(t, s, signing(merchant))
 	held, release := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(held) })
 	holder := posting(enabled("held"))
 	decide := holder.Decide
-	holder.Decide = func(f Found) (Decision, error) { close(held); <-release; return decide(f) }
+	holder.Decide = func(f Found) (Decision, error) { enter(); <-release; return decide(f) }
 	var writers, closer sync.WaitGroup
 	writers.Go(func() { mustChange(t, s, holder) })
 	<-held

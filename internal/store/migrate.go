@@ -17,6 +17,28 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
+// startPatience is how long a start goes on where others are in its way.
+const startPatience = time.Minute
+
+// migrate brings the schema up to date. What another transaction was in the way
+// of, or a connection that ended, is tried again: each migration is there with
+// its number, or is not there.
+func (s *Store) migrate(ctx context.Context, mustExist bool) (err error) {
+	again := &retries{end: time.Now().Add(startPatience)}
+	for {
+		s.known, err = migrate(ctx, s.engine, s.write.db, mustExist, s.log)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		kind := s.engine.trouble(err)
+		if kind == raced || !again.worth(kind) {
+			return err
+		}
+		s.write.renew(kind)
+		again.pause()
+	}
+}
+
 // migrate brings the schema up to date, and refuses one that is too new for
 // this program. Migrations only go forward. With mustExist
 // it makes no first schema, so that a mistyped name leaves no tables behind.

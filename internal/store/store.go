@@ -151,7 +151,7 @@ func (s *Store) connect(ctx context.Context, mustExist bool, wrap func(driver.Co
 	if err := write.PingContext(ctx); err != nil {
 		return s.engine.refusal(err)
 	}
-	if s.known, err = migrate(ctx, s.engine, write, mustExist, s.log); err != nil {
+	if err := s.migrate(ctx, mustExist); err != nil {
 		return err
 	}
 	if err := read.PingContext(ctx); err != nil {

@@ -18,6 +18,7 @@ var errNoSignup = errors.New("nothing was signed up")
 
 func TestSQLite(t *testing.T)   { suite(t, newSQLite) }
 func TestPostgres(t *testing.T) { suite(t, newPostgres) }
+func TestStrict(t *testing.T)   { suite(t, newStrict) }
 
 // suite holds a store to its promises, whatever the engine.
 func suite(t *testing.T, d door) {
@@ -327,7 +328,7 @@ func testConnectionVisibility(t *testing.T, d door) {
 			t.Errorf("%s: %v, %v", test.name, err, errEvents)
 		}
 	}
-	must(t, deleteDirectly(s, merchantID))
+	deleteDirectly(t, s, merchantID)
 	for _, caller := range []auth.Caller{merchant, partner, platform} {
 		_, err := s.Connection(context.Background(), caller, merchantID, "vipps")
 		wantMissing(t, "the connection of a deleted account", err)

@@ -247,9 +247,7 @@ func testRewrap(t *testing.T, d door) {
 	}
 	// One that was destroyed while it was wrapped stays so.
 	if _, err := s.Rewrap(ctx, "", 100, func(context string, wrapped []byte) ([]byte, error) {
-		if _, err := s.write.db.Exec("DELETE FROM sealed_key WHERE id = 'k1'"); err != nil {
-			t.Fatal(err)
-		}
+		run(t, s, "DELETE FROM sealed_key WHERE id = 'k1'")
 		return append([]byte("x"), wrapped...), nil
 	}); err != nil {
 		t.Fatal(err)

@@ -152,22 +152,19 @@ func wantTally(t *testing.T, s *Store, owner account.ID) {
 // countedOf counts the connections of an owner or a world.
 func countedOf(t *testing.T, s *Store, column, value string) map[string]int {
 	t.Helper()
-	rows, err := s.read.db.Query(`SELECT provider, status, turn, code, count(*) FROM connection
-		WHERE stands_at <> '' AND `+column+` = $1 GROUP BY provider, status, turn, code`, value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
 	counted := map[string]int{}
-	for rows.Next() {
-		var (
-			g group
-			n int
-		)
-		if err := rows.Scan(&g.provider, &g.status, &g.turn, &g.code, &n); err != nil {
-			t.Fatal(err)
-		}
-		counted[fmt.Sprint(g.provider, g.status, g.turn, g.code)] = n
-	}
+	must(t, s.readAgain(context.Background(), func() error {
+		rows, err := s.read.db.Query(`SELECT provider, status, turn, code, count(*) FROM connection
+			WHERE stands_at <> '' AND `+column+` = $1 GROUP BY provider, status, turn, code`, value)
+		return each(rows, err, func(r row) error {
+			var (
+				g group
+				n int
+			)
+			err := r.Scan(&g.provider, &g.status, &g.turn, &g.code, &n)
+			counted[fmt.Sprint(g.provider, g.status, g.turn, g.code)] = n
+			return err
+		})
+	}))
 	return counted
 }

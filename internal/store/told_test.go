@@ -23,12 +23,15 @@ import (
 func toldOf(t *testing.T, s *Store, id account.ID) []hook.Entry {
 	t.Helper()
 	var all []hook.Entry
-	rows, err := s.write.db.Query(`SELECT 0, ` + entryColumns + ` FROM (SELECT ` + entryColumns + ` FROM feed
-		UNION ALL SELECT ` + entryColumns + ` FROM feed_arrival) AS u WHERE account = '` + string(id) + `'`)
-	must(t, each(rows, err, func(r row) error {
-		e, err := scanEntry(r)
-		all = append(all, e)
-		return err
+	must(t, s.readAgain(context.Background(), func() error {
+		all = nil
+		rows, err := s.write.db.Query(`SELECT 0, ` + entryColumns + ` FROM (SELECT ` + entryColumns + ` FROM feed
+			UNION ALL SELECT ` + entryColumns + ` FROM feed_arrival) AS u WHERE account = '` + string(id) + `'`)
+		return each(rows, err, func(r row) error {
+			e, err := scanEntry(r)
+			all = append(all, e)
+			return err
+		})
 	}))
 	slices.SortStableFunc(all, func(a, b hook.Entry) int { return strings.Compare(a.ID, b.ID) })
 	return all
@@ -153,17 +156,12 @@ func testToldErased(t *testing.T, d door) {
 // told of entries and said them again.
 func attempted(t *testing.T, s *Store, entries []hook.Entry) {
 	t.Helper()
-	run := func(text string) {
-		t.Helper()
-		_, err := s.write.db.Exec(text)
-		must(t, err)
-	}
 	for _, id := range []account.ID{merchantID, partnerID} {
 		sub := newID()
-		run(fmt.Sprintf(`INSERT INTO subscription (account, id, kind, shard, target, target_by, events, settings, active, created_at, created_by, touched_at)
+		run(t, s, fmt.Sprintf(`INSERT INTO subscription (account, id, kind, shard, target, target_by, events, settings, active, created_at, created_by, touched_at)
 			VALUES ('%s', '%s', 'hook', 0, 'https://x.example', 'x', '[]', '{}', %s, 1, 'x', 1)`, id, sub, map[string]string{"sqlite": "1", "postgres": "true"}[s.Engine()]))
 		for _, e := range entries {
-			run(fmt.Sprintf(`INSERT INTO attempt (account, subscription, id, delivery, position, entry, type, target, number, at, took, status, error, answer)
+			run(t, s, fmt.Sprintf(`INSERT INTO attempt (account, subscription, id, delivery, position, entry, type, target, number, at, took, status, error, answer)
 				VALUES ('%s', '%s', '%s', '%s', %d, '%s', 'x', 'x', 1, 1, 1, 200, '', 'said again')`, id, sub, newID(), newID(), e.Position, e.ID))
 		}
 	}

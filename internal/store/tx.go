@@ -55,12 +55,6 @@ const (
 	tries    = 5               // how often other troubles that may pass are
 )
 
-// pause is how long to wait before the nth try, with jitter so that two nodes
-// do not meet again.
-func pause(n int) time.Duration {
-	return time.Duration(1+rand.IntN(4<<min(n, 6))) * time.Millisecond
-}
-
 // tx is a transaction with the prepared statements of its pool.
 type tx struct {
 	*sql.Tx
@@ -228,7 +222,8 @@ func one[T any](ctx context.Context, s *Store, st *statement, scan func(row) (T,
 // readAgain repeats a read that met a conflict, and tells a database that does
 // not answer from a fault of ours. fn must begin anew each time.
 func (s *Store) readAgain(ctx context.Context, fn func() error) error {
-	for try := 1; ; try++ {
+	again := newRetries()
+	for {
 		err := fn()
 		if _, ok := errors.AsType[*fault.Fault](err); err == nil || ok {
 			return err
@@ -238,9 +233,9 @@ func (s *Store) readAgain(ctx context.Context, fn func() error) error {
 			return unavailable("the request ended before the database answered", err)
 		case kind == guilty || kind == raced:
 			return err
-		case try < tries:
+		case again.worth(kind):
 			s.read.renew(kind)
-			time.Sleep(pause(try))
+			again.pause()
 		default:
 			return unavailable("the database does not answer", err)
 		}
@@ -253,30 +248,48 @@ func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, t *tx
 	if err := s.sound(); err != nil {
 		return err
 	}
-	end := time.Now().Add(patience)
-	for try := 1; ; try++ {
+	again := newRetries()
+	for {
 		kind, err := s.attempt(context.WithoutCancel(ctx), fn)
 		if _, ok := errors.AsType[*fault.Fault](err); err == nil || ok {
 			return err
 		}
-		if !kind.passes(try, end) {
+		if !again.worth(kind) {
 			return s.explain(kind, err)
 		}
 		s.write.renew(kind)
-		time.Sleep(pause(try))
+		again.pause()
 	}
 }
 
-// passes says whether to try again after the nth try. Nothing was written.
-func (kind trouble) passes(n int, end time.Time) bool {
+// retries are how often something was tried, and for how long.
+type retries struct {
+	end     time.Time
+	n       int
+	strange int // those that failed by more than a conflict
+}
+
+func newRetries() *retries { return &retries{end: time.Now().Add(patience)} }
+
+// worth says whether to try again after a try that wrote nothing. Conflicts
+// are retried as long as there is time: they do not use up what other troubles
+// are given.
+func (r *retries) worth(kind trouble) bool {
+	r.n++
 	switch kind {
 	case conflict:
-		return time.Now().Before(end)
 	case raced, down:
-		return n < tries && time.Now().Before(end)
+		r.strange++
 	default:
 		return false
 	}
+	return r.strange < tries && time.Now().Before(r.end)
+}
+
+// pause waits before the next try, with jitter so that two nodes do not meet
+// again.
+func (r *retries) pause() {
+	time.Sleep(time.Duration(1+rand.IntN(4<<min(r.n, 6))) * time.Millisecond)
 }
 
 // attempt is one try of a writing transaction. When fn fails with a fault the

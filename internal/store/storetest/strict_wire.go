@@ -92,8 +92,8 @@ var (
 	skipping   = regexp.MustCompile(`(?i)\s+skip\s+locked\b`)
 	beginning  = regexp.MustCompile(`(?i)^\s*(begin|start\s+transaction)\b`)
 	committing = regexp.MustCompile(`(?i)^\s*(commit|end)\b`)
-	// What a distributed engine, too, does without meeting anybody.
-	unharmed = regexp.MustCompile(`(?i)^\s*(rollback|set|show|discard|deallocate|--|$)|current_setting`)
+	// What meets nobody. Schemas are changed seldom, and by one at a time.
+	unharmed = regexp.MustCompile(`(?i)^\s*(rollback|set|show|discard|deallocate|create|alter|drop|comment|--|$)|current_setting`)
 )
 
 // lacks is why a text is refused; nil when it is not.
