@@ -36,12 +36,6 @@ func newPostgres(tb testing.TB) Config {
 	})}
 }
 
-// newStrict is a database with the manners, and the faults, of a distributed
-// one. Commits whose outcome nobody knows are left to the tests that ask again.
-func newStrict(tb testing.TB) Config {
-	return Config{Database: storetest.StrictBefore(tb, newPostgres(tb).Database, storetest.Often).URL}
-}
-
 func openStore(tb testing.TB, cfg Config) *Store {
 	tb.Helper()
 	return openTuned(tb, cfg, standard)

@@ -24,7 +24,12 @@ func withClient(c auth.Caller, client string) auth.Caller {
 // nodes are several stores on one database.
 func nodes(t *testing.T, n int) []*Store {
 	t.Helper()
-	cfg := newPostgres(t)
+	return nodesOf(t, newPostgres, n)
+}
+
+func nodesOf(t *testing.T, d door, n int) []*Store {
+	t.Helper()
+	cfg := d(t)
 	all := make([]*Store, n)
 	for i := range all {
 		all[i] = openStore(t, cfg)
@@ -33,8 +38,20 @@ func nodes(t *testing.T, n int) []*Store {
 	return all
 }
 
+// fleets runs a test on several nodes. They get in each other's way so much that
+// on a strict database it takes long.
+func fleets(t *testing.T, n int, test func(t *testing.T, all []*Store)) {
+	t.Run("postgres", func(t *testing.T) { test(t, nodes(t, n)) })
+	if *wholeStrict {
+		t.Run("strict", func(t *testing.T) { test(t, nodesOf(t, newStrict, n)) })
+	}
+}
+
 func TestNodesThatWriteToOneConnectionLoseNothing(t *testing.T) {
-	all := nodes(t, 3)
+	fleets(t, 3, testNodesThatWriteToOneConnectionLoseNothing)
+}
+
+func testNodesThatWriteToOneConnectionLoseNothing(t *testing.T, all []*Store) {
 	var wg sync.WaitGroup
 	for i := range 24 {
 		s := all[i%len(all)]
@@ -58,8 +75,9 @@ func TestNodesThatWriteToOneConnectionLoseNothing(t *testing.T) {
 
 // A connection that another node made since this one looked for it isn't seen
 // by halves: its signups and events belong to a row that was not there.
-func TestNodesRaceForNewConnections(t *testing.T) {
-	all := nodes(t, 3)
+func TestNodesRaceForNewConnections(t *testing.T) { fleets(t, 3, testNodesRaceForNewConnections) }
+
+func testNodesRaceForNewConnections(t *testing.T, all []*Store) {
 	for range 60 {
 		first := signingElsewhere(merchant)
 		var wg sync.WaitGroup
@@ -74,8 +92,9 @@ func TestNodesRaceForNewConnections(t *testing.T) {
 
 // A change without an event has no number that could collide: only the lock on
 // the row keeps two nodes from writing over each other.
-func TestNodesDoNotOverwriteEachOther(t *testing.T) {
-	all := nodes(t, 2)
+func TestNodesDoNotOverwriteEachOther(t *testing.T) { fleets(t, 2, testNodesDoNotOverwriteEachOther) }
+
+func testNodesDoNotOverwriteEachOther(t *testing.T, all []*Store) {
 	mustChange(t, all[0], signing(merchant))
 	counting := signing(merchant)
 	counting.Decide = func(f Found) (Decision, error) {
@@ -97,7 +116,10 @@ func TestNodesDoNotOverwriteEachOther(t *testing.T) {
 }
 
 func TestNodesGiveOneAnswerPerKeyAndExternalID(t *testing.T) {
-	all := nodes(t, 3)
+	fleets(t, 3, testNodesGiveOneAnswerPerKeyAndExternalID)
+}
+
+func testNodesGiveOneAnswerPerKeyAndExternalID(t *testing.T, all []*Store) {
 	mustChange(t, all[0], signing(merchant))
 	once := enabled("once")
 	once.ExternalID = "e"
@@ -128,8 +150,9 @@ func TestNodesGiveOneAnswerPerKeyAndExternalID(t *testing.T) {
 
 // Batches that name the same connections in different orders must not wait
 // for each other in a circle.
-func TestNodesDoNotDeadlock(t *testing.T) {
-	all := nodes(t, 2)
+func TestNodesDoNotDeadlock(t *testing.T) { fleets(t, 2, testNodesDoNotDeadlock) }
+
+func testNodesDoNotDeadlock(t *testing.T, all []*Store) {
 	const many = 20
 	for i := range many {
 		mustChange(t, all[0], numbered(signing(merchant), i))

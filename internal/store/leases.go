@@ -20,16 +20,17 @@ type Lease struct {
 const leaseColumns = `name, holder, fence, until`
 
 var (
-	// A lease that somebody has is left alone: fewer come back than were asked for.
+	// A lease that another has is left alone: fewer come back than were asked for.
+	// Who has it, and did not hear that it got it, gets it with another fence.
 	leasesTaken = batches(
 		`INSERT INTO lease (`+leaseColumns+`) VALUES ($1, $2, 1, $4)
 		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = lease.fence + 1, until = excluded.until
-			WHERE lease.until <= $3
+			WHERE lease.until <= $3 OR lease.holder = excluded.holder
 		RETURNING `+leaseColumns,
 		`INSERT INTO lease (`+leaseColumns+`)
 		SELECT name, holder, 1, until FROM unnest($1::text[], $2::text[], $4::bigint[]) AS u (name, holder, until)
 		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = lease.fence + 1, until = excluded.until
-			WHERE lease.until <= ($3::bigint[])[1]
+			WHERE lease.until <= ($3::bigint[])[1] OR lease.holder = excluded.holder
 		RETURNING `+leaseColumns)
 
 	leasesRenewed = batches(
@@ -53,7 +54,7 @@ var (
 	leasesEnded = writes(`UPDATE lease SET until = 0`)
 )
 
-// TakeLeases gives its caller those of some leases that nobody has at now,
+// TakeLeases gives its caller those of some leases that nobody else has at now,
 // until another time. A lease that was let go is free at once.
 func (s *Store) TakeLeases(ctx context.Context, holder string, now, until time.Time, names ...string) ([]Lease, error) {
 	names = slices.Compact(slices.Sorted(slices.Values(names))) // in one order everywhere

@@ -11,10 +11,10 @@ import (
 	"mooring/internal/fault"
 )
 
-// engines runs a test on one node of SQLite and on three of PostgreSQL.
+// engines runs a test on one node of SQLite and on three on one database.
 func engines(t *testing.T, test func(t *testing.T, nodes []*Store)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, []*Store{fresh(t, newSQLite)}) })
-	t.Run("postgres", func(t *testing.T) { test(t, nodes(t, 3)) })
+	fleets(t, 3, test)
 }
 
 // atOnce runs do 24 times at the same moment, each on the next node.

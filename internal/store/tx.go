@@ -181,7 +181,8 @@ func (s *Store) snapshot(ctx context.Context, fn func(t *tx) error) error {
 	})
 }
 
-// lookup runs one reading statement and hands every row to scan.
+// lookup runs one reading statement and hands every row to scan, which may get
+// rows again: it must not add up.
 func (s *Store) lookup(ctx context.Context, st *statement, scan func(row) error, args ...any) error {
 	return s.readAgain(ctx, func() error {
 		rows, err := s.read.query(ctx, st, args...)

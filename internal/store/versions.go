@@ -8,15 +8,17 @@ var versionsInUse = reads(`SELECT provider, schema FROM connection UNION SELECT 
 // VersionsInUse lists which versions of which provider rows were written with,
 // by slug, each once and in order.
 func (s *Store) VersionsInUse(ctx context.Context) (map[string][]int, error) {
-	used := map[string][]int{}
-	err := s.lookup(ctx, versionsInUse, func(r row) error {
-		var slug string
-		var version int
-		if err := r.Scan(&slug, &version); err != nil {
-			return err
-		}
-		used[slug] = append(used[slug], version)
-		return nil
+	type version struct {
+		slug   string
+		number int
+	}
+	all, err := list(ctx, s, versionsInUse, func(r row) (v version, err error) {
+		err = r.Scan(&v.slug, &v.number)
+		return v, err
 	})
+	used := map[string][]int{}
+	for _, v := range all {
+		used[v.slug] = append(used[v.slug], v.number)
+	}
 	return used, err
 }

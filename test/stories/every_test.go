@@ -166,7 +166,7 @@ func (o operation) namesSomething() bool {
 // try sends a request and expects a status that the contract lists.
 func (s *story) try(o operation, method, target, caller string, body []byte, want int, extra ...string) error {
 	s.token, s.extra = s.tokens[caller], extra
-	answer, err := s.client.Do(method, target, s.headers(body != nil), body)
+	answer, err := s.ask(method, target, s.headers(body != nil), body)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func until(ts *testscript.TestScript, s *story, args []string) {
 	tick, late := time.NewTicker(20*time.Millisecond), time.After(drive.Patience)
 	defer tick.Stop()
 	for {
-		s.answer, err = s.client.Do(http.MethodGet, args[0], s.headers(false), nil)
+		s.answer, err = s.ask(http.MethodGet, args[0], s.headers(false), nil)
 		ts.Check(err)
 		if itemsOf(s.answer.Body) >= wanted {
 			return

@@ -51,11 +51,12 @@ func run(m *testing.M) int {
 func TestStories(t *testing.T) {
 	seen := newCoverage()
 	t.Run("sqlite", func(t *testing.T) {
-		tell(t, seen, traced, func(testing.TB) string { return "" })
+		tell(t, seen, traced, func(testing.TB, *story) {})
 	})
 	t.Run("postgres", func(t *testing.T) {
-		tell(t, seen, plain, storetest.Postgres)
+		tell(t, seen, plain, func(tb testing.TB, s *story) { s.database = storetest.Postgres(tb) })
 	})
+	t.Run("strict", func(t *testing.T) { tell(t, seen, plain, strictly, strictOnes()...) })
 	if flag.Lookup("test.run").Value.String() == "" {
 		seen.demandEverything(t)
 	}
@@ -64,16 +65,21 @@ func TestStories(t *testing.T) {
 	}
 }
 
-// tell runs every story to a binary; database names a fresh PostgreSQL
-// database, or nothing for SQLite.
-func tell(t *testing.T, seen *coverage, binary string, database func(testing.TB) string) {
+// tell runs stories to a binary, all of them or those in some files; on gives a story a fresh PostgreSQL
+// database, or leaves it to SQLite.
+func tell(t *testing.T, seen *coverage, binary string, on func(testing.TB, *story), files ...string) {
+	dir := "."
+	if files != nil {
+		dir = ""
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                ".",
+		Dir:                dir,
+		Files:              files,
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
-			tb := env.T().(testing.TB)
-			env.Values[storyKey{}] = &story{seen: seen, binary: binary, database: database(tb), dir: env.WorkDir}
-			env.Setenv("database", env.Values[storyKey{}].(*story).database)
+			s := &story{seen: seen, binary: binary, dir: env.WorkDir}
+			on(env.T().(testing.TB), s)
+			env.Values[storyKey{}] = s
 			return nil
 		},
 		Cmds: words,

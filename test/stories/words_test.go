@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"mooring/internal/gate/gatetest"
+	"mooring/internal/store/storetest"
 	"mooring/test/drive"
 )
 
@@ -27,6 +28,8 @@ type story struct {
 	seen     *coverage
 	binary   string
 	database string
+	strict   *storetest.StrictProxy // before the database; nil when there is none
+	faults   storetest.Faults       // that it has while the server runs
 	dir      string
 
 	args    []string // of the running server
@@ -75,7 +78,9 @@ func start(ts *testscript.TestScript, s *story, args []string) {
 	}
 	s.args = append(args, "--data", filepath.Join(s.dir, "data"))
 	s.tokens, s.remembered, s.expected = map[string]string{}, map[string]drive.Answer{}, true
+	s.sure()
 	boot(ts, s, "127.0.0.1:0")
+	s.unsure()
 	ts.Defer(func() {
 		s.server.Kill()
 		if !s.expected {
@@ -99,7 +104,9 @@ func restart(ts *testscript.TestScript, s *story, _ []string) {
 	if code != 0 {
 		ts.Fatalf("the server ended with %d\n%s", code, s.server.Log())
 	}
+	s.sure()
 	boot(ts, s, strings.TrimPrefix(s.server.BaseURL, "http://"))
+	s.unsure()
 }
 
 func boot(ts *testscript.TestScript, s *story, listen string) {
@@ -151,7 +158,7 @@ func as(ts *testscript.TestScript, s *story, args []string) {
 		ts.Fatalf("nobody is called %s", name)
 	}
 	if s.tokens[name] == "" {
-		token, err := s.client.Token(who)
+		token, err := s.login(who)
 		ts.Check(err)
 		s.tokens[name] = token
 		ts.Setenv(name+"_token", token)
@@ -180,7 +187,7 @@ func request(method string) func(*testscript.TestScript, bool, []string) {
 				content = []byte(ts.ReadFile(file))
 			}
 		}
-		answer, err := s.client.Do(method, args[0], s.headers(content != nil), content)
+		answer, err := s.ask(method, args[0], s.headers(content != nil), content)
 		ts.Check(err)
 		s.answer, s.expected, s.extra = answer, false, nil
 		ts.Logf("%d %s", answer.Status, answer.Body)

@@ -23,7 +23,7 @@ type Faults struct {
 }
 
 // Often is what suites run with that do not say otherwise.
-var Often = Faults{Seed: 1, Conflicts: 0.03, Cuts: 0.003}
+var Often = Faults{Seed: 1, Conflicts: 0.01, Cuts: 0.001}
 
 // StrictProxy is a database behind a proxy that makes it as strict as distributed
 // engines that speak PostgreSQL's protocol are: every transaction is
