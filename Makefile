@@ -2,7 +2,7 @@
 
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: help build test stories table seed-check interop fleet bench bench-operators bench-smoke bench-parts bench-holes soak-hooks failover pooler differential format need
+.PHONY: help build test stories table seed-check interop fleet bench bench-operators bench-smoke bench-parts bench-holes soak-hooks failover pooler differential strict format need
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,11 @@ soak-hooks: ## a million deliveries to a receiver that was away for a day
 differential: ## thousands of generated requests to SQLite and to PostgreSQL, whose answers and rows must be the same
 	@test/need.sh postgresql
 	go test -count 1 -timeout 120m ./test/differential -seed $$(date +%s) -runs 50 -length 1000
+
+strict: ## all that the store promises, all stories and the fleet of stores on a database that is as strict, and as unsure, as distributed ones
+	@test/need.sh postgresql
+	go test -count 1 -timeout 60m ./internal/store -run 'Strict|Node|Once|Race|Meet|NobodyHeard' -strict
+	go test -count 1 -timeout 60m ./test/stories -run TestStories/strict -strict
 
 format: ## rewrite the Go files the way `make test` wants them
 	$(TOOL) gofumpt -w .

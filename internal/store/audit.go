@@ -41,6 +41,10 @@ var (
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
 			$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]) AS u (`+auditColumns+`)`)
 
+	// What is written already is left as it is: who counts denials writes them
+	// again when the outcome of a commit was not known.
+	auditAddedOnce = batches(auditAdded.one+` ON CONFLICT DO NOTHING RETURNING id`, auditAdded.many+` ON CONFLICT DO NOTHING RETURNING id`)
+
 	// Whose audit an owner may read: its own, that of what it owns, and for a
 	// platform that of its world; also once the account was deleted.
 	auditReadable = reads(`SELECT ` + accountColumns + ` FROM account WHERE id = $1 AND (id = $2 OR owner = $2 OR $3)`)
@@ -53,20 +57,35 @@ var (
 
 var errNoUUID = errors.New("an id must be a UUID in lower case")
 
-// Audit writes records that belong to no change of a connection.
+// Audit writes records that belong to no change of a connection. It may be
+// given the same again.
 func (s *Store) Audit(ctx context.Context, records ...AuditRecord) error {
-	return s.transact(ctx, func(ctx context.Context, t *tx) error { return t.audit(ctx, records...) })
+	rows, err := auditRows(records)
+	if err != nil {
+		return err
+	}
+	return s.transact(ctx, func(ctx context.Context, t *tx) error {
+		return t.loadMany(ctx, auditAddedOnce, rows, func(row) error { return nil })
+	})
 }
 
 func (t *tx) audit(ctx context.Context, records ...AuditRecord) error {
+	rows, err := auditRows(records)
+	if err != nil {
+		return err
+	}
+	return t.changeMany(ctx, auditAdded, rows)
+}
+
+func auditRows(records []AuditRecord) ([][]any, error) {
 	rows := make([][]any, len(records))
 	for i, r := range records {
 		if !isID(r.ID) {
-			return errNoUUID
+			return nil, errNoUUID
 		}
 		rows[i] = auditValues(r)
 	}
-	return t.changeMany(ctx, auditAdded, rows)
+	return rows, nil
 }
 
 // Outcomes of what is audited.

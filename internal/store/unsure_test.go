@@ -89,6 +89,10 @@ func unsures(t *testing.T, s *Store) map[string]func() unsure {
 				return err
 			}, counted("SELECT count(*) FROM account_event")}
 		},
+		"a record of the audit": func() unsure {
+			r := auditOf("refuse")
+			return unsure{func() error { return s.Audit(ctx, r) }, counted("SELECT count(*) FROM audit")}
+		},
 		"a task that is settled": func() unsure {
 			task := claim(t, s, noon, 1)[0]
 			task.State = TaskDone
