@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"text/tabwriter"
 
 	"mooring/internal/move"
@@ -85,11 +86,8 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// toFile writes beside the file first, and renames what is whole.
+// toFile writes beside the file first, and gives what is whole its name.
 func (c exportCommand) toFile(ctx context.Context, src *store.Source, w io.Writer, tell move.Progress) (sum move.Summary, err error) {
-	if _, err := os.Lstat(c.Out); err == nil {
-		return sum, fmt.Errorf("%s is there already; name another file", c.Out)
-	}
 	part, err := openPart(c.Out, src.Mark())
 	if err != nil {
 		return sum, err
@@ -115,21 +113,61 @@ type exported struct {
 	Mark string `json:"mark"`
 }
 
-// openPart opens what an earlier run has begun, or an empty file when the
-// database is not as it was then.
-func openPart(path, mark string) (*os.File, error) {
-	part, state := beside(path, ".part"), beside(path, ".state")
+// openPart opens what an earlier run has begun, emptied when the database is
+// not as it was then.
+func openPart(path, mark string) (_ *os.File, err error) {
+	file, err := lockPart(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+		}
+	}()
 	var before exported
+	state := beside(path, ".state")
 	text, err := os.ReadFile(state)
-	if mark == "" || err != nil || json.Unmarshal(text, &before) != nil || before.Mark != mark {
-		if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if mark != "" && err == nil && json.Unmarshal(text, &before) == nil && before.Mark == mark {
+		return file, nil
+	}
+	if err := file.Truncate(0); err != nil {
+		return nil, err
+	}
+	return file, writePrivate(state, exported{mark})
+}
+
+// lockPart keeps the begun file for this run, until the file is closed or the
+// process ends.
+func lockPart(path string) (*os.File, error) {
+	part := beside(path, ".part")
+	for {
+		if _, err := os.Lstat(path); err == nil {
+			return nil, fmt.Errorf("%s is there already; name another file", path)
+		}
+		file, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
 			return nil, err
 		}
-		if err := writePrivate(state, exported{mark}); err != nil {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = fmt.Errorf("another export writes %s: wait for it, or name another file", path)
+		}
+		if err == nil && isAt(file, part) {
+			return file, nil
+		}
+		// Without an error it is the file of a run that has just ended.
+		if err := errors.Join(err, file.Close()); err != nil {
 			return nil, err
 		}
 	}
-	return os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o600)
+}
+
+// isAt says whether a file is what stands at a path.
+func isAt(file *os.File, path string) bool {
+	mine, err := file.Stat()
+	there, gone := os.Lstat(path)
+	return err == nil && gone == nil && os.SameFile(mine, there)
 }
 
 // syncDirectory makes the name of a file durable.

@@ -81,7 +81,7 @@ func Import(ctx context.Context, file *os.File, target *store.Target, dry bool, 
 		return Summary{}, err
 	}
 	f := &filling{in: in, target: target, dry: dry, tell: tell}
-	if target.Fresh() && !dry {
+	if !dry && (target.Fresh() || target.Begun()) {
 		if err := target.Begin(ctx); err != nil {
 			return Summary{}, err
 		}
@@ -96,7 +96,27 @@ func Import(ctx context.Context, file *os.File, target *store.Target, dry bool, 
 		return Summary{}, err
 	}
 	f.done.Rows, f.done.SHA256, f.done.Already = in.rows, in.sum(), f.done.Resumed == in.rows
+	if !dry && !f.done.Already {
+		if err := f.count(ctx); err != nil {
+			return Summary{}, err
+		}
+	}
 	return f.done, f.flush(ctx)
+}
+
+// count sees that nothing came into the database beside what was written.
+func (f *filling) count(ctx context.Context) error {
+	tables := store.Tables()
+	for i, t := range tables[:len(tables)-1] {
+		there, err := f.target.Count(ctx, t)
+		if want := f.in.header.Export.Tables[i].Rows; err == nil && there != want {
+			err = fmt.Errorf("somebody else wrote to this database: it has %d rows of %s, and the file %d: import into an empty one", there, t.Name, want)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fill brings the rows of a table; those of the one before are written first.

@@ -182,6 +182,42 @@ func TestAnImportMixesWithNothing(t *testing.T) {
 	}
 }
 
+// What came into the database beside the import keeps it from being whole.
+func TestAnImportThatIsWrittenIntoIsNotFinished(t *testing.T) {
+	path, cfg := exported(t, filled(t, sqlite(t), 3, 3)), sqlite(t)
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	target, err := store.OpenTarget(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, row := store.Tables()[0], []any(nil)
+	for _, c := range account.Columns {
+		row = append(row, valueOf(account, c, 7, 3))
+	}
+	written := 0
+	_, err = Import(ctx, file, target, false, func(doing string, _, _ int64) {
+		if written++; written == 1 {
+			if err := target.Write(ctx, account, [][]any{row}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "it has 4 rows of account, and the file 3") {
+		t.Errorf("it ends with %v", err)
+	}
+	if err := target.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if src, err := store.OpenSource(ctx, cfg); err == nil {
+		src.Close()
+		t.Error("it is a whole database")
+	}
+}
+
 // A dry run says what would become of it, and makes nothing.
 func TestADryRunWritesNothing(t *testing.T) {
 	path := exported(t, filled(t, sqlite(t), 20, 3))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -109,6 +110,55 @@ func testHalfMoved(t *testing.T, d door) {
 	}
 	if err := looked.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Of two imports into one database, the one that began last writes, and alone
+// makes it whole.
+func TestTwoImportsDoNotMix(t *testing.T) {
+	ctx, cfg := context.Background(), newPostgres(t)
+	targets := make([]*Target, 3)
+	open := func(i int) {
+		t.Helper()
+		var err error
+		if targets[i], err = OpenTarget(ctx, cfg); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { targets[i].Close() })
+	}
+	spent := Tables()[slices.IndexFunc(Tables(), func(t Table) bool { return t.Name == "spent_token" })]
+	epoch := Tables()[len(Tables())-1]
+	write := func(i int, table Table, row ...any) error { return targets[i].Write(ctx, table, [][]any{row}) }
+	open(0)
+	open(1)
+	if err := targets[0].Begin(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := targets[1].Begin(ctx); !errors.Is(err, errTaken) {
+		t.Errorf("two began with what was empty: %v", err)
+	}
+	open(2)
+	if err := targets[2].Begin(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []error{errTaken, errTaken, nil} {
+		if err := write(i, spent, "T11200000", fmt.Sprint("token ", i), int64(0)); !errors.Is(err, want) {
+			t.Errorf("a row of import %d: %v", i, err)
+		}
+	}
+	for i, want := range []error{errTaken, errTaken, nil} {
+		if err := write(i, epoch, int64(1), int64(7)); !errors.Is(err, want) {
+			t.Errorf("the epoch of import %d: %v", i, err)
+		}
+	}
+	for i := range targets {
+		if err := targets[i].Begin(ctx); err == nil {
+			t.Errorf("import %d begins with what is whole", i)
+		}
+	}
+	s := openStore(t, cfg)
+	if rows, leases := count(t, s, "SELECT count(*) FROM spent_token"), count(t, s, "SELECT count(*) FROM lease WHERE name = 'import'"); rows != 1 || leases != 0 {
+		t.Errorf("%d rows and %d leases", rows, leases)
 	}
 }
 

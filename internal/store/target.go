@@ -14,9 +14,10 @@ import (
 type Target struct {
 	store *Store // nil when nothing is to be written
 	db    *sql.DB
-	made  bool // whether it has tables
-	begun bool // whether an import into it was begun and not finished
-	empty bool // whether it has no rows
+	made  bool  // whether it has tables
+	begun bool  // whether an import into it was begun and not finished
+	empty bool  // whether it has no rows
+	fence int64 // of its import
 	texts map[string]*sql.Stmt
 }
 
@@ -123,23 +124,70 @@ func (t *Target) Rows(ctx context.Context, table Table, yield func(values []any)
 	return tableRows(ctx, t.db, table, 0, yield)
 }
 
-// Begin makes a fresh target one that an import has begun with.
+// importLease is the row of the one import that writes. Who begins, or goes on
+// with what was begun, takes it from who had it, whose writes are then refused.
+const importLease = "import"
+
+const (
+	importTaken = `INSERT INTO lease (name, holder, fence, until) VALUES ($1, '', 1, 0)
+		ON CONFLICT (name) DO UPDATE SET fence = lease.fence + 1 RETURNING fence`
+	importHeld  = `UPDATE lease SET until = 0 WHERE name = $1 AND fence = $2` // locks it
+	importEnded = `DELETE FROM lease WHERE name = $1 AND fence = $2`
+)
+
+// Begin makes a fresh target one that an import has begun with, or takes over
+// one that was begun: from then on nobody else writes rows to it.
 func (t *Target) Begin(ctx context.Context) error {
 	err := t.store.transact(ctx, func(ctx context.Context, tx *tx) error {
-		if empty, err := isEmpty(ctx, tx); err != nil || !empty {
-			return cmp.Or(err, errFilled)
+		if err := t.unmake(ctx, tx); err != nil {
+			return err
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM "+epochTable)
-		return err
+		return tx.QueryRowContext(ctx, importTaken, importLease).Scan(&t.fence)
 	})
-	t.begun = err == nil
+	t.begun = t.begun || err == nil
 	return err
 }
 
-var errFilled = errors.New("somebody else writes to this database: nothing was imported")
+// unmake takes the epoch away, or sees that it is away still.
+func (t *Target) unmake(ctx context.Context, tx *tx) error {
+	if t.begun {
+		whole, err := isWhole(ctx, tx)
+		if err == nil && whole {
+			err = errTaken
+		}
+		return err
+	}
+	if empty, err := isEmpty(ctx, tx); err != nil || !empty {
+		return cmp.Or(err, errFilled)
+	}
+	return onlyRow(tx.ExecContext(ctx, "DELETE FROM "+epochTable))
+}
 
-// Write adds rows to a table, all or none. When the outcome is not known it is
-// an error: a new import finds out.
+// onlyRow refuses a write that did not touch the one row that it was to touch.
+func onlyRow(result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n != 1 {
+		err = errTaken
+	}
+	return err
+}
+
+var (
+	errFilled = errors.New("somebody else writes to this database: nothing was imported")
+	errTaken  = errors.New("another import into this database was begun, and this one has stopped: run one at a time")
+)
+
+// Count is how many rows of a table there are.
+func (t *Target) Count(ctx context.Context, table Table) (int64, error) {
+	return countOf(ctx, t.db, table)
+}
+
+// Write adds rows to a table, all or none, and none once another import has
+// begun. The epoch ends the import. When the outcome is not known it is an
+// error: a new import finds out.
 func (t *Target) Write(ctx context.Context, table Table, rows [][]any) error {
 	stmt := t.texts[table.Name]
 	if stmt == nil {
@@ -149,7 +197,14 @@ func (t *Target) Write(ctx context.Context, table Table, rows [][]any) error {
 		}
 		t.texts[table.Name] = stmt
 	}
+	held := importHeld
+	if table.Name == epochTable {
+		held = importEnded
+	}
 	return t.store.transact(ctx, func(ctx context.Context, tx *tx) error {
+		if err := onlyRow(tx.ExecContext(ctx, held, importLease, t.fence)); err != nil {
+			return err
+		}
 		bound := tx.StmtContext(ctx, stmt)
 		if tx.arrays {
 			_, err := bound.ExecContext(ctx, columns(rows)...)
