@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
 )
 
 type importCommand struct {
@@ -20,6 +22,9 @@ type importCommand struct {
 func (importCommand) Help() string {
 	return `Accounts keep their ids, connections their history, and providers call back under
 the names that they know. The same import again changes nothing.
+
+What mooring export wrote goes into an empty database: --into-data DIR, or
+--into-database URL.
 
 Examples:
   mooring import accounts.jsonl --dry-run
@@ -53,7 +58,8 @@ has come: after an interruption the same command goes on there. What is refused
 stands in FILE.errors.csv with its line; the exit code is then 1.
 
 An export of a whole database goes into an empty one, which no server uses yet:
-with --into-data or --into-database. docs/export.md describes it.
+with --into-data or --into-database. docs/export.md describes it. It is read
+twice, so it can't come through a pipe.
 
 The word file may be left out.
 
@@ -63,8 +69,8 @@ Examples:
 }
 
 // Run takes a file in.
-func (c importFileCommand) Run(ctx context.Context, stdio Stdio) error {
-	if whole, err := c.isExport(); err != nil || whole {
+func (c importFileCommand) Run(ctx context.Context, stdio Stdio, given *kong.Context) error {
+	if whole, err := c.isExport(given.Path); err != nil || whole {
 		return cmp.Or(err, c.fill(ctx, stdio))
 	}
 	flat := c.Format == "csv"

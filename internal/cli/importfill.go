@@ -5,15 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+
+	"github.com/alecthomas/kong"
 
 	"mooring/internal/move"
 	"mooring/internal/server"
 	"mooring/internal/store"
 )
 
+// forAccounts are the flags of an import of accounts into a running server. As
+// variables of the environment they may be set for other commands.
+var forAccounts = []string{"url", "client", "secret-file", "hooks", "restart", "errors", "format"}
+
 // isExport says whether the file is a whole database, and refuses flags that
 // are for files of another kind.
-func (c importFileCommand) isExport() (bool, error) {
+func (c importFileCommand) isExport(given []*kong.Path) (bool, error) {
+	info, err := os.Stat(c.Path)
+	if c.Path == "-" || err == nil && !info.Mode().IsRegular() {
+		return false, fmt.Errorf("%s is no file, and an import reads more than once: write it to a file, unpacked, and name that", c.Path)
+	}
 	file, err := os.Open(c.Path)
 	if err != nil {
 		return false, err
@@ -28,8 +39,11 @@ func (c importFileCommand) isExport() (bool, error) {
 		return false, fmt.Errorf("%s is an export of a whole database: name the empty one that it goes into with --into-data or --into-database", c.Path)
 	case !whole && into:
 		return false, fmt.Errorf("%s is no export of a whole database: --into-data and --into-database are for what mooring export wrote", c.Path)
-	case whole && (c.Hooks || c.Restart || c.Errors != "" || c.Format != "auto"):
-		return false, errors.New("--hooks, --restart, --errors and --format are for files of accounts; this is an export of a whole database")
+	}
+	for _, one := range given {
+		if whole && one.Flag != nil && slices.Contains(forAccounts, one.Flag.Name) {
+			return false, fmt.Errorf("--%s is for files of accounts; this is an export of a whole database", one.Flag.Name)
+		}
 	}
 	return whole, nil
 }

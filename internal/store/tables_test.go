@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mooring/internal/store/storetest"
 )
 
 // A table or a column that a migration adds is moved from one engine to the
@@ -182,6 +184,23 @@ func testUsedIsNoTarget(t *testing.T, d door) {
 	var epochs int
 	if err := target.db.QueryRow("SELECT count(*) FROM epoch").Scan(&epochs); err != nil || epochs != 1 {
 		t.Errorf("%d epochs, %v", epochs, err)
+	}
+}
+
+// What somebody uses with an older program is not even migrated.
+func TestWhatAnOlderProgramUsesIsNoTarget(t *testing.T) {
+	ctx := context.Background()
+	for _, cfg := range []Config{newSQLite(t), {Database: storetest.Postgres(t)}} {
+		writeFirstSchema(t, cfg)
+		for range 2 {
+			target, err := OpenTarget(ctx, cfg)
+			if err == nil {
+				target.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), "the database has schema 1 and this program moves") {
+				t.Errorf("it is refused by %v", err)
+			}
+		}
 	}
 }
 

@@ -24,6 +24,9 @@ type Target struct {
 // OpenTarget makes a database ready to be filled: a new one, one that is empty,
 // or one that an earlier import has begun to fill.
 func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
+	if err := wantUnused(ctx, cfg); err != nil {
+		return nil, err
+	}
 	s, err := unstarted(ctx, cfg, standard)
 	if err != nil {
 		return nil, err
@@ -37,6 +40,36 @@ func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
+}
+
+// wantUnused refuses a database of another schema that somebody uses, before
+// it is migrated under who uses it.
+func wantUnused(ctx context.Context, cfg Config) error {
+	e, err := engineOf(cfg, standard.limit)
+	if err != nil {
+		return err
+	}
+	db, err := e.reader(ctx)
+	if errors.Is(err, errNoDatabase) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	made, err := hasTables(ctx, e, db)
+	if err != nil {
+		return e.refusal(err)
+	}
+	if !made {
+		return nil
+	}
+	var used bool // both tables are of the first schema
+	const text = "SELECT EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM sealed_key)"
+	if err := db.QueryRowContext(ctx, text).Scan(&used); err != nil || !used {
+		return err
+	}
+	return wantSchema(ctx, db)
 }
 
 // LookAtTarget is OpenTarget for who only wants to know: it makes no database,
