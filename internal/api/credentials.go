@@ -95,12 +95,11 @@ func (o operations) endRecipient(ctx context.Context, call *gate.Call, _ struct{
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	ended := !r.EndedAt.IsZero()
-	if !ended {
+	if r.EndedAt.IsZero() {
 		r.EndedAt = o.Now()
 	}
 	reply, err := o.once(ctx, call, recipientOf(r))
-	if err != nil || ended {
+	if err != nil {
 		return reply, err
 	}
 	record := o.audited(call, platform, "recipient.end", name, store.AuditDone, "")

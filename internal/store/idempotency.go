@@ -18,6 +18,9 @@ const (
 )
 
 var (
+	// To give an answer again is to acknowledge it once more, so it is locked:
+	// a transaction that only read would be committed without waiting for the
+	// standby, which may not have the answer yet. Sorted as it is in connections.
 	answersOfBatch = batches(
 		`SELECT `+scopeColumns+`, `+answerColumns+` FROM idempotency
 		WHERE account = $1 AND client = $2 AND operation = $3 AND path = $4 AND key = $5`,
@@ -25,7 +28,8 @@ var (
 		WHERE (`+scopeColumns+`) IN (
 			SELECT u.account, u.client::uuid, u.operation, u.path, u.key
 			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-				AS u (account, client, operation, path, key))`)
+				AS u (account, client, operation, path, key))
+		ORDER BY `+scopeColumns+` FOR UPDATE`)
 
 	answerAdded = batches(
 		`INSERT INTO idempotency (`+scopeColumns+`, `+answerColumns+`, created_at, about)

@@ -101,6 +101,7 @@ func testWithoutStandby(t *testing.T, s *Store, pair *storetest.Pair) {
 		_, err := hasty.Change(context.Background(), change)
 		wantUnavailable(t, err)
 	}
+	testFoundWithoutStandby(t, s, hasty, pair)
 	pair.ResumeStandby()
 	first := mustChange(t, s, change)
 	again := mustChange(t, s, change)
@@ -108,6 +109,50 @@ func testWithoutStandby(t *testing.T, s *Store, pair *storetest.Pair) {
 		t.Errorf("one key has the answers %q and %q", first.Body, again.Body)
 	}
 	wantNames(t, s, "signup_received", "one")
+}
+
+// testFoundWithoutStandby sends what was written again while the standby is
+// away: what is answered from rows that are there, and touches no other, is not
+// acknowledged either.
+func testFoundWithoutStandby(t *testing.T, s, hasty *Store, pair *storetest.Pair) {
+	ctx := context.Background()
+	till := Recipient{Platform: platformID, Name: "till", PublicKey: "age1a", CreatedAt: noon, CreatedBy: platform.Client}
+	bare := keyed(Change{
+		Caller: platform, Account: platformID,
+		Decide: func(Found) (Decision, error) { return Decision{Answer: Answer{Body: []byte("kept")}}, nil },
+	}, "", "f")
+	for _, write := range []struct {
+		name, there string
+		do          func(*Store) error
+	}{
+		{"an answer", "SELECT count(*) FROM idempotency WHERE account = '" + string(platformID) + "'", func(s *Store) error {
+			_, err := s.Change(ctx, bare)
+			return err
+		}},
+		{"a recipient", "SELECT count(*) FROM recipient", func(s *Store) error {
+			return s.AddRecipient(ctx, till, auditOf("recipient.add"))
+		}},
+		{"the end of a recipient", "SELECT count(*) FROM recipient WHERE ended_at IS NOT NULL", func(s *Store) error {
+			return s.EndRecipient(ctx, platformID, till.Name, noon, auditOf("recipient.end"))
+		}},
+	} {
+		told := make(chan error, 1)
+		go func() { told <- write.do(s) }()
+		until(t, write.name+" is on the primary", func() error {
+			on(t, pair.Primary(), "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+			select {
+			case err := <-told:
+				wantUnavailable(t, err)
+				return nil
+			default:
+				return errors.New("it waits")
+			}
+		})
+		if on(t, pair.Primary(), write.there) != 1 {
+			t.Errorf("%s is not on the primary, so this shows nothing", write.name)
+		}
+		wantUnavailable(t, write.do(hasty))
+	}
 }
 
 // testTakenFromUs makes a server read-only under our feet: it is used no more,
