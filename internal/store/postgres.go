@@ -21,7 +21,7 @@ type postgres struct {
 	log   *slog.Logger
 	limit time.Duration
 
-	leader atomic.Int64  // which of the URL's hosts answered last
+	leader atomic.Int64  // which of the URL's hosts answered last, by the first way to it
 	newest atomic.Uint32 // the highest timeline that a server of this database was seen on; 0 when none was
 	warned warnings      // what the server warned of
 }

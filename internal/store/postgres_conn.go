@@ -59,7 +59,8 @@ func (e *postgres) survey(ctx context.Context, hosts []*pgx.ConnConfig) {
 	looking.Wait()
 }
 
-// Connect tries every host, that first which answered last.
+// Connect tries every host, that first which answered last. Of one host it
+// begins with the first way to secure the line, also when that failed once.
 func (c *connectorOfHosts) Connect(ctx context.Context) (driver.Conn, error) {
 	var errs []error
 	first := int(c.engine.leader.Load())
@@ -67,7 +68,7 @@ func (c *connectorOfHosts) Connect(ctx context.Context) (driver.Conn, error) {
 		i = (first + i) % len(c.hosts)
 		conn, err := c.connect(ctx, c.hosts[i])
 		if err == nil {
-			c.engine.leader.Store(int64(i))
+			c.engine.leader.Store(int64(c.firstWayTo(i)))
 			return conn, nil
 		}
 		errs = append(errs, err)
@@ -79,6 +80,14 @@ func (c *connectorOfHosts) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, errs[0]
 	}
 	return nil, errors.Join(errs...)
+}
+
+// firstWayTo is the first of the ways to secure a line to one's host.
+func (c *connectorOfHosts) firstWayTo(i int) int {
+	for i > 0 && c.hosts[i-1].Host == c.hosts[i].Host && c.hosts[i-1].Port == c.hosts[i].Port {
+		i--
+	}
+	return i
 }
 
 // refused says whether a server knows us and does not let us in: another, or

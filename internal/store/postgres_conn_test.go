@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql/driver"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"mooring/internal/store/storetest"
+)
+
+// A line that could not be secured once is no reason to speak in clear for ever.
+func TestAFailedTryToSecureTheLineIsNotRemembered(t *testing.T) {
+	p := securing(t, storetest.Postgres(t))
+	e, err := engineOf(Config{Database: p.url}, standard.limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write, read, err := e.open(t.Context(), func(c driver.Connector) driver.Connector { return c })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer write.Close()
+	defer read.Close()
+	p.spoil.Store(true)
+	const connections = 4
+	for range connections {
+		conn, err := read.Conn(t.Context()) // held to the end, so that each is another
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	if secure, plain := p.secure.Load(), p.plain.Load(); secure != connections-1 || plain != 1 {
+		t.Errorf("%d connections are secure and %d in clear, want all but the spoiled one secure", secure, plain)
+	}
+}
+
+// securer stands before a server and secures the lines to it.
+type securer struct {
+	url           string
+	certificate   *tls.Config
+	config        *pgx.ConnConfig
+	spoil         atomic.Bool // drop the next line that asks to be secured
+	secure, plain atomic.Int64
+}
+
+func securing(t *testing.T, dsn string) *securer {
+	t.Helper()
+	https := httptest.NewTLSServer(nil)
+	https.Close()
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := at.Query()
+	host, port, _ := net.SplitHostPort(listener.Addr().String())
+	query.Set("host", host)
+	query.Set("port", port)
+	query.Set("sslmode", "prefer")
+	at.RawQuery = query.Encode()
+	p := &securer{url: at.String(), certificate: https.TLS, config: config}
+	var serving sync.WaitGroup
+	t.Cleanup(func() { listener.Close(); serving.Wait() })
+	serving.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer client.Close()
+				p.serve(client)
+			})
+		}
+	})
+	return p
+}
+
+const sslRequest = 80877103
+
+func (p *securer) serve(client net.Conn) {
+	first := make([]byte, 8)
+	if _, err := io.ReadFull(client, first); err != nil {
+		return
+	}
+	line, count := client, &p.plain
+	if binary.BigEndian.Uint32(first[4:]) == sslRequest {
+		if p.spoil.Swap(false) {
+			return
+		}
+		if _, err := client.Write([]byte("S")); err != nil {
+			return
+		}
+		line, count, first = tls.Server(client, p.certificate), &p.secure, nil
+	}
+	network, address := pgconn.NetworkAddress(p.config.Host, p.config.Port)
+	server, err := p.config.DialFunc(context.Background(), network, address)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	count.Add(1)
+	go func() {
+		if _, err := server.Write(first); err == nil {
+			_, _ = io.Copy(server, line)
+		}
+		_ = server.Close()
+	}()
+	_, _ = io.Copy(line, server)
+}
