@@ -123,9 +123,27 @@ func (s *Store) sequence(ctx context.Context) {
 		}
 		failing = err != nil
 	}
-	if err := s.LetGo(context.WithoutCancel(ctx), q.held()...); err != nil {
+	if err := q.letGo(context.WithoutCancel(ctx)); err != nil {
 		s.log.Warn("could not let go of the lease of the feed; it ends by itself", "cause", err)
 	}
+}
+
+// goodbye is for how long a node that stops tries to let go of the feed.
+const goodbye = 2 * time.Second
+
+// letGo ends the lease before its time, once: the store is closing by now, and
+// takes no other write.
+func (q *sequencer) letGo(ctx context.Context) error {
+	held := q.held()
+	if held == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, goodbye)
+	defer cancel()
+	_, err := q.store.attempt(ctx, func(ctx context.Context, t *tx) error {
+		return t.loadMany(ctx, leasesRenewed, fenced(held, 0), func(row) error { return nil })
+	})
+	return err
 }
 
 func (q *sequencer) held() []Lease {
