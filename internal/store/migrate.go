@@ -101,8 +101,9 @@ func (e *sqlite) ourTables() string {
 	return `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'sealed_key'`
 }
 
+// They are there for who may not read them, too: that is another trouble.
 func (e *postgres) ourTables() string {
-	return `SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'sealed_key'`
+	return `SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'sealed_key'`
 }
 
 func (e *sqlite) migrator(write *sql.DB, files fs.FS) (*goose.Provider, error) {

@@ -287,6 +287,21 @@ func TestAServerThatIsNotThereIsRefusedWithoutItsPassword(t *testing.T) {
 	}
 }
 
+// Who may not read the tables is told so, and not to make what is there.
+func TestARoleWithoutRightsIsToldSo(t *testing.T) {
+	cfg := newPostgres(t)
+	closed(t, cfg)
+	at, err := url.Parse(cfg.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := "weak_" + strings.ReplaceAll(newID(), "-", "_")
+	on(t, cfg.Database, "CREATE ROLE "+role+" LOGIN")
+	t.Cleanup(func() { on(t, cfg.Database, "DROP ROLE "+role) })
+	at.User = url.User(role)
+	wantRefusal(t, Config{Database: at.String(), MustExist: true}, "permission denied")
+}
+
 // closed opens and closes a store, which leaves its files.
 func closed(t *testing.T, cfg Config) {
 	t.Helper()
