@@ -26,11 +26,13 @@ type Denials struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	flushing sync.Mutex
-	mu       sync.Mutex
-	counts   map[denial]*denialCount
-	callers  map[string]int // how many of counts are of a client
-	pending  []suspicion
+	flushing  sync.Mutex
+	unwritten []store.AuditRecord // what the last flush could not write, or does not know that it did
+
+	mu      sync.Mutex
+	counts  map[denial]*denialCount
+	callers map[string]int // how many of counts are of a client
+	pending []suspicion
 }
 
 // denial is what is counted together.
@@ -191,7 +193,9 @@ func (d *Denials) Run(ctx context.Context) error {
 	}
 }
 
-// Flush writes what is due. What can't be written now stays counted.
+// Flush writes what is due. What can't be written now is written by the next
+// one, before all else and as it is: it may be there already, and is not to be
+// counted twice.
 func (d *Denials) Flush(ctx context.Context) { d.flush(ctx, d.now(), false) }
 
 // flush writes what is due at a time, or everything.
@@ -199,18 +203,27 @@ func (d *Denials) flush(ctx context.Context, now time.Time, everything bool) {
 	d.flushing.Lock()
 	defer d.flushing.Unlock()
 	d.investigate(ctx)
-	due := d.due(now, everything)
-	if len(due) == 0 {
-		return
+	err := d.write(ctx)
+	first := err == nil
+	if first {
+		d.unwritten = d.due(now, everything)
+		err = d.write(ctx)
 	}
-	records := make([]store.AuditRecord, len(due))
-	for i, t := range due {
-		records[i] = t.told()
+	if err != nil && (first || everything) { // not once a second
+		d.log.Warn("writing to the audit who was denied failed", "records", len(d.unwritten), "cause", err)
 	}
-	if err := d.store.Audit(ctx, records...); err != nil {
-		d.putBack(due)
-		d.log.Warn("writing to the audit who was denied failed", "records", len(due), "cause", err)
+}
+
+// write writes what is unwritten.
+func (d *Denials) write(ctx context.Context) error {
+	if len(d.unwritten) == 0 {
+		return nil
 	}
+	err := d.store.Audit(ctx, d.unwritten...)
+	if err == nil {
+		d.unwritten = nil
+	}
+	return err
 }
 
 // investigate counts those who named an account that is not theirs.
@@ -238,27 +251,21 @@ func (d *Denials) investigate(ctx context.Context) {
 	}
 }
 
-// tally is what was counted of a denial up to now.
-type tally struct {
-	denial
-	denialCount
-}
-
-// told is what the audit is told of it.
-func (t tally) told() store.AuditRecord {
-	why := fmt.Sprintf(`"status":%d`, t.status)
-	if t.code != "" {
-		why = fmt.Sprintf(`"code":%q`, t.code)
+// told is what the audit is told of what was counted up to now.
+func (c denialCount) told(what denial) store.AuditRecord {
+	why := fmt.Sprintf(`"status":%d`, what.status)
+	if what.code != "" {
+		why = fmt.Sprintf(`"code":%q`, what.code)
 	}
-	t.record.Detail = fmt.Appendf(nil, `{"count":%d,"last_at":%q,%s}`, t.n, onWire(t.last), why)
-	return t.record
+	c.record.Detail = fmt.Appendf(nil, `{"count":%d,"last_at":%q,%s}`, c.n, onWire(c.last), why)
+	return c.record
 }
 
 // due takes what is due, and forgets who was quiet for a while.
-func (d *Denials) due(now time.Time, everything bool) []tally {
+func (d *Denials) due(now time.Time, everything bool) []store.AuditRecord {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var due []tally
+	var due []store.AuditRecord
 	for what, c := range d.counts {
 		switch {
 		case !everything && now.Before(c.due):
@@ -268,23 +275,9 @@ func (d *Denials) due(now time.Time, everything bool) []tally {
 				delete(d.callers, what.client)
 			}
 		default:
-			due = append(due, tally{what, *c})
+			due = append(due, c.told(what))
 			c.n, c.due = 0, now.Add(denialsEvery)
 		}
 	}
 	return due
-}
-
-// putBack counts again what could not be written, with what came since. Only
-// due forgets counts, and that does not run meanwhile.
-func (d *Denials) putBack(due []tally) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, t := range due {
-		c := d.counts[t.denial]
-		if c.n == 0 {
-			c.last = t.last
-		}
-		c.record, c.n = t.record, c.n+t.n
-	}
 }

@@ -8,16 +8,20 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"mooring/internal/account"
 	"mooring/internal/auth"
 	"mooring/internal/fault"
 	"mooring/internal/gate"
 	"mooring/internal/store"
+	"mooring/internal/store/storetest"
 	"mooring/internal/telemetry"
 )
 
@@ -210,7 +214,6 @@ func TestADenialThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 	}
 	d.denials.store = closed
 	d.denials.Flush(t.Context())
-	d.denials.store = d.store
 	d.ask(partner, person, foreign, 1)
 	d.ask(partner, person, foreign, 0) // a read, of which must be looked up whether the account is there
 	away, stop := context.WithCancel(t.Context())
@@ -219,11 +222,57 @@ func TestADenialThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 	if got := d.records(t, "T11200000"); len(got) != 0 {
 		t.Fatalf("without a database there are %q", got)
 	}
+	d.denials.store = d.store
+	d.denials.Flush(t.Context())
+	got := d.records(t, "T11200000")
+	if len(got) != 2 || !strings.Contains(got[0], `thing.1 192.0.2.1 {"count":3,"last_at":"2026-05-12T09:30:00Z"`) || !strings.Contains(got[1], `thing.0 192.0.2.1 {"count":1,`) {
+		t.Fatalf("at once there are %q", got)
+	}
 	d.now = d.now.Add(time.Minute)
 	d.denials.Flush(t.Context())
-	got := strings.Join(d.records(t, "T11200000"), "\n")
-	if !strings.Contains(got, `thing.1 192.0.2.1 {"count":4,"last_at":"2026-05-12T09:30:00Z"`) || !strings.Contains(got, `thing.0 192.0.2.1 {"count":1,`) {
+	if got := d.records(t, "T11200000"); len(got) != 3 || !strings.Contains(strings.Join(got, "\n"), `thing.1 192.0.2.1 {"count":1,`) {
 		t.Errorf("later there are %q", got)
+	}
+}
+
+func TestADenialOfWhichNobodyKnowsWhetherItIsWrittenIsCountedOnce(t *testing.T) {
+	proxy := storetest.StrictBefore(t, storetest.Postgres(t), storetest.Faults{})
+	s, err := store.Open(t.Context(), store.Config{Database: proxy.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	d := &deniedDesk{store: s, now: time.Date(2026, 5, 12, 9, 30, 0, 0, time.UTC)}
+	if err := s.CreateAccount(t.Context(), account.Account{ID: "T00000000", Kind: account.KindPlatform, CreatedAt: d.now}); err != nil {
+		t.Fatal(err)
+	}
+	d.denials = NewDenials(s, func(account.ID) bool { return true }, func() time.Time { return d.now }, slog.New(slog.DiscardHandler))
+	var want []string
+	for seed := range uint64(6) { // some of which commit, and some do not
+		d.now = d.now.Add(time.Hour)
+		refuse := func() {
+			id := uuid.Must(uuid.NewV7()).String()
+			d.denials.Refused(store.AuditRecord{ID: id, Account: "T00000000", At: d.now, Action: fmt.Sprint("thing.", seed), By: "client-1"}, "WHY")
+		}
+		proxy.Set(storetest.Faults{Seed: seed, Unknown: 1})
+		refuse()
+		d.denials.Flush(t.Context())
+		refuse()
+		refuse()
+		d.denials.Flush(t.Context())
+		proxy.Set(storetest.Faults{})
+		d.denials.Flush(t.Context())
+		at := onWire(d.now)
+		want = append(want, fmt.Sprintf(`thing.%d  {"count":1,"last_at":%q,"code":"WHY"}`, seed, at))
+		if got := d.records(t, "T00000000"); !slices.Equal(got, want) {
+			t.Fatalf("at once there are %q, want %q", got, want)
+		}
+		d.now = d.now.Add(time.Minute)
+		d.denials.Flush(t.Context())
+		want = append(want, fmt.Sprintf(`thing.%d  {"count":2,"last_at":%q,"code":"WHY"}`, seed, at))
+		if got := d.records(t, "T00000000"); !slices.Equal(got, want) {
+			t.Fatalf("later there are %q, want %q", got, want)
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func (s *Store) Audit(ctx context.Context, records ...AuditRecord) error {
 	if err != nil {
 		return err
 	}
-	return s.transact(ctx, func(ctx context.Context, t *tx) error {
+	return s.transactSame(ctx, func(ctx context.Context, t *tx) error {
 		return t.loadMany(ctx, auditAddedOnce, rows, func(row) error { return nil })
 	})
 }

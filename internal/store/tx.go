@@ -246,6 +246,18 @@ func (s *Store) readAgain(ctx context.Context, fn func() error) error {
 // transact runs fn in a writing transaction and commits it. fn may run more
 // than once; a context that ends does not interrupt it.
 func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
+	return s.insist(ctx, fn, unknown)
+}
+
+// transactSame is transact of what is the same when it was done before: it is
+// also tried again when nobody knows whether it was.
+func (s *Store) transactSame(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
+	return s.insist(ctx, fn, down)
+}
+
+// insist tries a transaction again after what is worth it. An unknown outcome
+// is taken as another trouble.
+func (s *Store) insist(ctx context.Context, fn func(ctx context.Context, t *tx) error, unsure trouble) error {
 	if err := s.sound(); err != nil {
 		return err
 	}
@@ -255,7 +267,11 @@ func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, t *tx
 		if _, ok := errors.AsType[*fault.Fault](err); err == nil || ok {
 			return err
 		}
-		if !again.worth(kind) {
+		taken := kind
+		if kind == unknown {
+			taken = unsure
+		}
+		if !again.worth(taken) {
 			return s.explain(kind, err)
 		}
 		s.write.renew(kind)

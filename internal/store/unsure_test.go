@@ -119,3 +119,17 @@ func unsures(t *testing.T, s *Store) map[string]func() unsure {
 		},
 	}
 }
+
+// What is the same when it is done again needs nobody to ask again.
+func TestARecordOfTheAuditIsWrittenThoughItsFirstOutcomeIsUnknown(t *testing.T) {
+	proxy := storetest.StrictBefore(t, newPostgres(t).Database, storetest.Faults{})
+	s := inhabit(t, openStore(t, Config{Database: proxy.URL}))
+	proxy.Set(storetest.Faults{Seed: 1, Unknown: 0.08})
+	for range 40 {
+		must(t, s.Audit(context.Background(), auditOf("denied")))
+	}
+	proxy.Set(storetest.Faults{})
+	if n := count(t, s, "SELECT count(*) FROM audit"); n != 40 {
+		t.Errorf("%d records are written after %d unknown outcomes", n, proxy.Unknown())
+	}
+}

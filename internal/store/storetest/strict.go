@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/url"
@@ -78,8 +79,7 @@ func StrictBefore(tb testing.TB, dsn string, faults Faults) *StrictProxy {
 	tb.Cleanup(func() {
 		s.close()
 		if tb.Failed() {
-			tb.Logf("the strict database had seed %d: %d conflicts, %d unknown outcomes, %d cut connections",
-				faults.Seed, s.Conflicts(), s.Unknown(), s.Cuts())
+			tb.Log(s.told())
 		}
 	})
 	return s
@@ -106,6 +106,14 @@ func (s *StrictProxy) Set(f Faults) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.dice = f, rand.New(rand.NewPCG(f.Seed, 0))
+}
+
+// told is what there is to know of a test that failed.
+func (s *StrictProxy) told() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprintf("the strict database had seed %d: %d conflicts, %d unknown outcomes, %d cut connections",
+		s.faults.Seed, s.Conflicts(), s.Unknown(), s.Cuts())
 }
 
 // Conflicts, Unknown and Cuts count the faults that there were.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -226,5 +227,13 @@ func TestABatchOfStatementsIsOneRequest(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int64{1, 2, 3}, said(t, s)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAStrictDatabaseTellsTheSeedThatItRanWith(t *testing.T) {
+	s := StrictBefore(t, Postgres(t), Faults{Seed: 1})
+	s.Set(Faults{Seed: 7})
+	if got := s.told(); !strings.Contains(got, "seed 7:") {
+		t.Errorf("it tells %q", got)
 	}
 }
