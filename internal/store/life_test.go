@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -113,5 +115,47 @@ func testPing(t *testing.T, d door) {
 	wantUnavailable(t, s.Ping(context.Background()))
 	if err := s.Close(); err != nil {
 		t.Errorf("closing twice: %v", err)
+	}
+}
+
+// Who asks whether a file of ours takes writes does not wait for those that
+// are under way, and is told of one that does not end.
+func TestReadinessWaitsForNoWriter(t *testing.T) {
+	for name, test := range map[string]struct {
+		slow  time.Duration
+		ready bool
+	}{"at work": {time.Hour, true}, "stuck": {0, false}} {
+		t.Run(name, func(t *testing.T) {
+			tune := standard
+			tune.slow = test.slow
+			s := inhabit(t, openTuned(t, newSQLite(t), tune))
+			held, release := make(chan struct{}), make(chan struct{})
+			enter := sync.OnceFunc(func() { close(held) })
+			holder := signing(merchant)
+			decide := holder.Decide
+			holder.Decide = func(f Found) (Decision, error) { enter(); <-release; return decide(f) }
+			var wg sync.WaitGroup
+			wg.Go(func() { mustChange(t, s, holder) })
+			<-held
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			err := s.Ping(ctx)
+			cancel()
+			close(release)
+			wg.Wait()
+			if test.ready {
+				must(t, err)
+			} else {
+				wantUnavailable(t, err)
+			}
+		})
+	}
+}
+
+func TestWhoGivesUpIsNotToldOfADatabaseThatDoesNotAnswer(t *testing.T) {
+	s := openStore(t, newSQLite(t))
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Ping(gone); err == nil || !strings.Contains(err.Error(), "the request ended") {
+		t.Errorf("told %v", err)
 	}
 }

@@ -59,6 +59,9 @@ type Store struct {
 
 	subscriptionTouched atomic.Pointer[func()] // likewise, of those that wrote to a subscription
 
+	writer writer        // of a file of ours
+	slow   time.Duration // how long one transaction may hold it before it counts as stuck
+
 	known   int64                   // the newest schema that this program knows
 	failure atomic.Pointer[failure] // why the store stopped for good; nil while it is sound
 }
@@ -70,12 +73,14 @@ type tuning struct {
 	wrap  func(driver.Connector) driver.Connector // stands between the store and its driver
 	idle  bool                                    // do not do the engine's chores
 	limit time.Duration                           // how long a writing transaction may take where others may block it
+	slow  time.Duration                           // how long one may take where none do, until the store is not ready
 }
 
 var standard = tuning{
 	queue: 1024,
 	batch: 512,
 	limit: 15 * time.Second,
+	slow:  15 * time.Second,
 	wrap:  func(c driver.Connector) driver.Connector { return c },
 }
 
@@ -123,7 +128,7 @@ func engineOf(cfg Config, limit time.Duration) (engine, error) {
 
 // unstarted is a store that is migrated and does nothing yet.
 func unstarted(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
-	s := &Store{now: cfg.Now, log: cfg.Log, folding: folding{rows: map[group]int64{}}, feed: newFeedSignal()}
+	s := &Store{now: cfg.Now, log: cfg.Log, slow: tune.slow, folding: folding{rows: map[group]int64{}}, feed: newFeedSignal()}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -214,18 +219,28 @@ func (s *Store) disconnect() error {
 }
 
 // Ping says whether the store can take writes: nothing broke it, and the
-// database answers on both pools.
+// database answers. It does not wait in the queue of the one connection that
+// writes to a file of ours: as long as that is at work, it is the one to tell.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.sound(); err != nil {
 		return err
 	}
-	if err := s.read.db.PingContext(ctx); err != nil {
+	err := s.read.db.PingContext(ctx)
+	switch {
+	case err != nil:
+	case s.engine.alone():
+		err = s.writer.stuck(s.slow)
+	default:
+		err = s.write.db.PingContext(ctx)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return unavailable("the request ended before the database answered", err)
+	default:
 		return unavailable("the database does not answer", err)
 	}
-	if err := s.write.db.PingContext(ctx); err != nil {
-		return unavailable("the database does not answer", err)
-	}
-	return nil
 }
 
 // Engine is "sqlite" or "postgres".

@@ -321,6 +321,7 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 	if err != nil {
 		return s.judge(s.engine.trouble(err), err)
 	}
+	defer s.writer.end(s.writer.begin())
 	if err := fn(ctx, t); err != nil {
 		defer t.Rollback()
 		if errors.Is(err, errMoved) {
