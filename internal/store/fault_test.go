@@ -280,7 +280,7 @@ func TestConflictsDoNotUseUpTheTriesOfOthers(t *testing.T) {
 }
 
 func TestADatabaseThatGoesAwayBeforeTheCommitWroteNothing(t *testing.T) {
-	for _, gone := range []error{driver.ErrBadConn, &pgconn.PgError{Code: "57P01"}, context.DeadlineExceeded} {
+	for _, gone := range []error{driver.ErrBadConn, pgconn.ErrConnClosed, &pgconn.PgError{Code: "57P01"}, context.DeadlineExceeded} {
 		s, by, _ := spoiled(t, newPostgres)
 		by.atExec(slices.Repeat([]error{gone}, 4*tries)...)
 		_, err := s.Change(context.Background(), posting(enabled("one")))

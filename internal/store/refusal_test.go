@@ -169,7 +169,7 @@ func TestSQLiteVersionsThatDamageFilesAreRefused(t *testing.T) {
 func TestAConnectionWithAWeakSettingIsRefused(t *testing.T) {
 	weak := map[string]string{
 		"journal_mode": "delete", "synchronous": "1", "foreign_keys": "0", "trusted_schema": "1", "secure_delete": "0",
-		"busy_timeout": "10", "wal_autocheckpoint": "1000", "query_only": "0",
+		"busy_timeout": "10", "wal_autocheckpoint": "1000", "query_only": "0", "cache_size": "-2000",
 	}
 	for kind, safe := range map[string]pragmas{"writing": writingConnection, "reading": readingConnection, "side": sideConnection} {
 		for i, p := range safe {
