@@ -213,10 +213,9 @@ func testRewrap(t *testing.T, d door) {
 	own := ownKeyOf(t, s)
 	want[own.Context()] = string(own.Wrapped)
 	for range 4 {
-		mustChange(t, s, also(posting(enabled("sealed")), func(_ Found, d *Decision) {
-			d.Keys = []DataKey{keyOf(newID())}
-			want[d.Keys[0].Context()] = string(d.Keys[0].Wrapped)
-		}))
+		key := keyOf(newID()) // not inside: a decision may be run again
+		mustChange(t, s, also(posting(enabled("sealed")), func(_ Found, d *Decision) { d.Keys = []DataKey{key} }))
+		want[key.Context()] = string(key.Wrapped)
 	}
 	for _, limit := range []int{1, 2, 3, 100} {
 		seen := map[string]string{}
