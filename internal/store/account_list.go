@@ -46,7 +46,9 @@ var (
 	profilesOf = define(reading,
 		`SELECT `+accountColumns+`, p.profile FROM account LEFT JOIN account_profile AS p ON p.account = id WHERE id = $1`,
 		`SELECT `+accountColumns+`, p.profile FROM account LEFT JOIN account_profile AS p ON p.account = id
-		WHERE id = ANY ($1::text[]) ORDER BY id`)
+		WHERE id = ANY ($1::text[]) ORDER BY id`).
+		asked(1, `SELECT `+accountColumns+`, p.profile FROM account LEFT JOIN account_profile AS p ON p.account = id
+		WHERE id IN (%s) ORDER BY id`)
 )
 
 // Accounts lists at most limit accounts of an owner with ids above after, in

@@ -23,6 +23,13 @@ func readsAndBatches(one, many string) either {
 	return either{define(reading, one, many), define(writing, one, many)}
 }
 
+// asked defines the text for some keys of one column beside that for one.
+func (st either) asked(text string) either {
+	st.read.asked(1, text)
+	st.write.asked(1, text)
+	return st
+}
+
 // loadEither runs a statement for every key on whichever connection t has.
 func (t *tx) loadEither(ctx context.Context, st either, keys [][]any, scan func(row) error) error {
 	if t.pool.prepared[st.read.id] != nil {
@@ -34,22 +41,26 @@ func (t *tx) loadEither(ctx context.Context, st either, keys [][]any, scan func(
 var (
 	connectionsOfAccounts = readsAndBatches(
 		`SELECT `+connectionColumns+` FROM connection WHERE account = $1 ORDER BY account, provider`,
-		`SELECT `+connectionColumns+` FROM connection WHERE account = ANY ($1::text[]) ORDER BY account, provider`)
+		`SELECT `+connectionColumns+` FROM connection WHERE account = ANY ($1::text[]) ORDER BY account, provider`).
+		asked(`SELECT ` + connectionColumns + ` FROM connection WHERE account IN (%s) ORDER BY account, provider`)
 
 	// Numbers are dense, so the newest are those above the last less their number.
 	// In the single model signups have no key, and the newest alone is shown.
 	signupsOfAccounts = readsAndBatches(
 		`SELECT s.account, s.provider, `+signupsBriefly+` WHERE c.account = $1 ORDER BY s.account, s.provider, s.seq`,
-		`SELECT s.account, s.provider, `+signupsBriefly+` WHERE c.account = ANY ($1::text[]) ORDER BY s.account, s.provider, s.seq`)
+		`SELECT s.account, s.provider, `+signupsBriefly+` WHERE c.account = ANY ($1::text[]) ORDER BY s.account, s.provider, s.seq`).
+		asked(`SELECT s.account, s.provider, ` + signupsBriefly + ` WHERE c.account IN (%s) ORDER BY s.account, s.provider, s.seq`)
 
 	// What accounts weigh that are shown, in bytes; a row is more than its texts.
 	weights = define(reading,
 		`SELECT a.id, `+weighed+` FROM account AS a WHERE a.id = $1`,
-		`SELECT a.id, `+weighed+` FROM account AS a WHERE a.id = ANY ($1::text[])`)
+		`SELECT a.id, `+weighed+` FROM account AS a WHERE a.id = ANY ($1::text[])`).
+		asked(1, `SELECT a.id, `+weighed+` FROM account AS a WHERE a.id IN (%s)`)
 
 	eventsOfAccounts = readsAndBatches(
 		`SELECT e.account, e.provider, `+eventsBriefly+` WHERE c.account = $1 ORDER BY e.account, e.provider, e.seq`,
-		`SELECT e.account, e.provider, `+eventsBriefly+` WHERE c.account = ANY ($1::text[]) ORDER BY e.account, e.provider, e.seq`)
+		`SELECT e.account, e.provider, `+eventsBriefly+` WHERE c.account = ANY ($1::text[]) ORDER BY e.account, e.provider, e.seq`).
+		asked(`SELECT e.account, e.provider, ` + eventsBriefly + ` WHERE c.account IN (%s) ORDER BY e.account, e.provider, e.seq`)
 )
 
 const (

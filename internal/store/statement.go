@@ -70,12 +70,17 @@ func (st *statement) asked(columns int, text string) *statement {
 	return st
 }
 
-// text is what an engine is asked to prepare.
+// text is what an engine is asked to prepare. SQLite prepares a statement anew
+// whenever the parameter is bound that its LIMIT is, but not one with a sign.
 func (st *statement) text(e engine) string {
-	if e.arrays() && st.many != "" {
+	switch {
+	case !e.arrays():
+		return strings.ReplaceAll(st.one, "LIMIT $", "LIMIT +$")
+	case st.many != "":
 		return st.many
+	default:
+		return st.one
 	}
-	return st.one
 }
 
 // pool is a set of connections and the statements prepared on them.
