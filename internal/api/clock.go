@@ -97,17 +97,21 @@ func (o operations) moveClock(ctx context.Context, call *gate.Call, in clockBody
 	}
 	return o.holdClock(ctx, call, func(h *simulator.Hold) (any, error) {
 		record := o.audited(call, h.Account(), call.Operation.Action, "clock", store.AuditDone, "")
-		var move simulator.Move
 		var err error
 		if record.Detail, err = encode(in); err != nil {
 			return nil, err
 		}
 		h.Remember(record)
-		if in.To != "" {
-			move, err = h.ToNext(ctx)
-		} else {
-			move, err = h.Advance(ctx, by)
+		goal, err := o.goal(ctx, call, func() (simulator.Goal, error) {
+			if in.To != "" {
+				return h.Next(ctx)
+			}
+			return h.By(by)
+		})
+		if err != nil {
+			return nil, err
 		}
+		move, err := h.Move(ctx, goal)
 		return moveAnswer{
 			AccountID: move.Account.ID, Now: onWire(move.Account.Now(o.Now())), AheadSeconds: seconds(move.Account.Ahead),
 			More: move.More, Left: formatSpan(move.Left), Fired: showFired(move.Fired),
@@ -130,7 +134,7 @@ func (o operations) simulate(ctx context.Context, call *gate.Call, in simulateBo
 	return o.holdClock(ctx, call, func(h *simulator.Hold) (any, error) {
 		record := o.recordOf(call)
 		planned, move, err := h.Play(ctx, simulator.Wish{
-			Caller: call.Caller, Place: place(call, p), Signup: in.SignupID, Scenario: in.Scenario, Audit: &record,
+			Caller: call.Caller, Place: place(call, p), Signup: in.SignupID, Scenario: in.Scenario, Audit: &record, Key: beginningOf(call),
 		})
 		answer := simulatedAnswer{
 			AccountID: move.Account.ID, Now: onWire(move.Account.Now(o.Now())), Steps: []plannedStep{}, Fired: showFired(move.Fired),
@@ -167,6 +171,40 @@ func (o operations) holdClock(ctx context.Context, call *gate.Call, run func(*si
 		return err
 	})
 	return reply, err
+}
+
+// goal is where a call moves a clock to. It is kept under the call's key before
+// anything moves, since a move is many transactions: who comes again, after one
+// of which nobody knows what became, goes on to the same place.
+func (o operations) goal(ctx context.Context, call *gate.Call, find func() (simulator.Goal, error)) (simulator.Goal, error) {
+	goal, failed := find()
+	if call.IdempotencyKey == "" {
+		return goal, failed
+	}
+	text, err := json.Marshal(goal)
+	if err != nil {
+		return goal, err
+	}
+	kept, err := o.Store.Change(ctx, store.Change{
+		Caller: call.Caller, Key: beginningOf(call), Account: call.Account("aid"),
+		Decide: func(store.Found) (store.Decision, error) {
+			return store.Decision{Answer: store.Answer{Body: text}}, failed
+		},
+	})
+	if err != nil {
+		return goal, err
+	}
+	return goal, json.Unmarshal(kept.Body, &goal)
+}
+
+// beginningOf is the key under which is kept what a call has begun; nil when it
+// has no key.
+func beginningOf(call *gate.Call) *store.Idempotency {
+	key := keyOf(call)
+	if key != nil {
+		key.Operation += " begun"
+	}
+	return key
 }
 
 var errNew = errors.New("the key was not used before")

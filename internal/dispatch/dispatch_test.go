@@ -456,6 +456,42 @@ func TestEverythingIsToldAgainFromAPointOn(t *testing.T) {
 	})
 }
 
+// A lease that a node got without hearing of it is nobody else's, and is not
+// waited for until it ends.
+func TestANodeTakesTheLeasesThatItNeverHeardItGot(t *testing.T) {
+	proxy := storetest.StrictBefore(t, storetest.Postgres(t), storetest.Faults{})
+	w := newWorld(t, store.Config{Database: proxy.URL}, 0)
+	defer w.close()
+	w.rhythm = shared
+	ctx := t.Context()
+	for seed := range uint64(4) { // of some the leases are taken, of some not
+		k := &keeper{d: w.Dispatcher, holder: newID()}
+		unheard := func(do func() error) {
+			t.Helper()
+			proxy.Set(storetest.Faults{Seed: seed, Unknown: 1})
+			err := do()
+			proxy.Set(storetest.Faults{})
+			if err == nil {
+				t.Error("what nobody heard of was heard of")
+			}
+			if err := do(); err != nil {
+				t.Error(err)
+			}
+		}
+		unheard(func() error { return k.join(ctx, now()) })
+		unheard(func() error { return k.take(ctx, now(), store.Shards) })
+		if len(k.node) != 1 || len(k.shards) != store.Shards {
+			t.Errorf("it is %d nodes and has %d of %d shards", len(k.node), len(k.shards), store.Shards)
+		}
+		if share, err := k.share(ctx, now()); err != nil || share != store.Shards {
+			t.Errorf("its share is %d: %v", share, err)
+		}
+		if err := w.store.LetGo(ctx, append(k.node, k.shards...)...); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestTwoNodesShareTheWork tells a hundred subscriptions from two engines over
 // one database, of which one ends in the middle.
 func TestTwoNodesShareTheWork(t *testing.T) {

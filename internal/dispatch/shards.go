@@ -130,7 +130,7 @@ func (k *keeper) join(ctx context.Context, now time.Time) error {
 	}
 	for i := range nodes {
 		name := fmt.Sprintf("%s%02d", nodePrefix, i)
-		if slices.ContainsFunc(all, func(l store.Lease) bool { return l.Name == name && l.Until.After(now) }) {
+		if slices.ContainsFunc(all, func(l store.Lease) bool { return l.Name == name && k.others(l, now) }) {
 			continue
 		}
 		if k.node, err = k.d.Store.TakeLeases(ctx, k.holder, now, now.Add(k.d.rhythm.lease), name); err != nil || len(k.node) > 0 {
@@ -138,6 +138,12 @@ func (k *keeper) join(ctx context.Context, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// others says whether a lease is another node's. One of this node's own may be
+// one that it never heard it got: it is taken again.
+func (k *keeper) others(l store.Lease, now time.Time) bool {
+	return l.Until.After(now) && l.Holder != k.holder
 }
 
 // share is how many shards are this node's.
@@ -160,7 +166,7 @@ func (k *keeper) take(ctx context.Context, now time.Time, n int) error {
 	}
 	taken := map[string]bool{}
 	for _, l := range all {
-		taken[l.Name] = l.Until.After(now)
+		taken[l.Name] = k.others(l, now)
 	}
 	for _, l := range k.shards {
 		taken[l.Name] = true

@@ -220,11 +220,17 @@ func (s *Server) drain() {
 	}
 }
 
+// readyPatience is how long the database may take to say that it is there:
+// who asks whether requests may be sent here does not wait for long either.
+const readyPatience = 2 * time.Second
+
 // ready is nil when requests may be sent here.
 func (s *Server) ready(ctx context.Context) error {
 	if s.stopping.Load() {
 		return errors.New("stopping")
 	}
+	ctx, cancel := context.WithTimeout(ctx, readyPatience)
+	defer cancel()
 	return s.store.Ping(ctx)
 }
 

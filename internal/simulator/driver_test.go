@@ -64,7 +64,7 @@ func TestToNextStopsAtTheNextTime(t *testing.T) {
 		w.sign("other", "happy")
 		for _, want := range []time.Duration{2 * time.Hour, 24 * time.Hour, 24 * time.Hour} {
 			err := d.Hold(w.t.Context(), merchant, func(h *simulator.Hold) error {
-				_, err := h.ToNext(w.t.Context())
+				_, err := toNext(w.t.Context(), h)
 				return err
 			})
 			if ahead := w.account().Ahead; err != nil || ahead != want {
@@ -200,7 +200,7 @@ func TestAStepThatIsPlayedAgainSaysTheSame(t *testing.T) {
 			w.advance(w.driver(), 10*time.Hour)
 		}
 		err := w.driver().Hold(w.t.Context(), merchant, func(h *simulator.Hold) error {
-			move, err := h.Advance(w.t.Context(), 100*time.Hour)
+			move, err := advance(w.t.Context(), h, 100*time.Hour)
 			if len(move.Fired) > 1 {
 				w.t.Errorf("%+v", move.Fired)
 			}

@@ -79,23 +79,35 @@ func (h *Hold) Account() account.Account { return h.account }
 // that none moves without them; never when it stays.
 func (h *Hold) Remember(records ...store.AuditRecord) { h.records = records }
 
-// Advance moves the clock ahead, and lets happen what becomes due on the way,
-// each at its own time.
-func (h *Hold) Advance(ctx context.Context, by time.Duration) (Move, error) {
-	if h.account.Ahead+by > MaxAhead {
-		return Move{}, fault.New(fault.Invalid, fault.CodeLimitReached, "a clock goes at most %d years ahead", MaxAhead/(366*24*time.Hour))
-	}
-	return h.moveTo(ctx, h.account.Now(h.driver.Now()).Add(by), h.account.Ahead+by)
+// Goal is where a move ends. Whoever moves to it again, because nobody knows how
+// far the first move came, moves no further. It can be kept as JSON.
+type Goal struct {
+	Until time.Time // what is due by then happens, in the account's own time
+	Ahead int64     // by how many microseconds the clock is ahead afterwards, at least
 }
 
-// ToNext moves the clock to what is due next, which happens with all that is
-// due at the same time. Without anything it moves nothing.
-func (h *Hold) ToNext(ctx context.Context) (Move, error) {
-	next, ok, err := h.driver.next(ctx, h.account)
-	if err != nil || !ok {
-		return Move{Account: h.account}, err
+// By is the goal of a move by so much.
+func (h *Hold) By(by time.Duration) (Goal, error) {
+	if h.account.Ahead+by > MaxAhead {
+		return Goal{}, fault.New(fault.Invalid, fault.CodeLimitReached, "a clock goes at most %d years ahead", MaxAhead/(366*24*time.Hour))
 	}
-	return h.moveTo(ctx, next.at, 0)
+	return Goal{h.account.Now(h.driver.Now()).Add(by), (h.account.Ahead + by).Microseconds()}, nil
+}
+
+// Next is the goal of a move to what is due next, which happens with all that
+// is due at the same time. Without anything it is where the clock is.
+func (h *Hold) Next(ctx context.Context) (Goal, error) {
+	next, _, err := h.driver.next(ctx, h.account)
+	return Goal{Until: next.at}, err
+}
+
+// Move moves the clock to a goal, and lets happen what becomes due on the way,
+// each at its own time. It moves nothing for a goal that is where it is.
+func (h *Hold) Move(ctx context.Context, to Goal) (Move, error) {
+	if to.Until.IsZero() {
+		return Move{Account: h.account}, nil
+	}
+	return h.moveTo(ctx, to.Until, time.Duration(to.Ahead)*time.Microsecond)
 }
 
 // moveTo lets everything happen that is due until a time of the account, in

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"mooring/internal/auth"
@@ -50,6 +51,7 @@ type Wish struct {
 	Signup   string // id; "" for the newest that is pending
 	Scenario string
 	Audit    *store.AuditRecord // what is remembered of it; nil for nothing
+	Key      *store.Idempotency // under which it is done once; nil when that does not matter
 	AtOnce   bool               // play what has not happened yet now, instead of at its times from now on
 }
 
@@ -78,8 +80,8 @@ func (d *Driver) rewrite(ctx context.Context, wish Wish, now time.Time) ([]Plann
 		return now.Add(step.After)
 	}
 	var planned []Planned
-	_, err := d.Store.Change(ctx, store.Change{
-		Caller: wish.Caller, System: wish.Caller.Client == "", Audit: wish.Audit, Account: wish.Place.Account, Provider: p.Slug, Whole: true,
+	answer, err := d.Store.Change(ctx, store.Change{
+		Caller: wish.Caller, Key: wish.Key, System: wish.Caller.Client == "", Audit: wish.Audit, Account: wish.Place.Account, Provider: p.Slug, Whole: true,
 		Decide: func(f store.Found) (store.Decision, error) {
 			signup, err := pending(f.Connection, p, wish.Signup)
 			if err != nil {
@@ -95,9 +97,13 @@ func (d *Driver) rewrite(ctx context.Context, wish Wish, now time.Time) ([]Plann
 					planned = append(planned, plan(p, *signup, task, step))
 				}
 			}
-			return decision, nil
+			decision.Answer.Body, err = json.Marshal(planned)
+			return decision, err
 		},
 	})
+	if err == nil && answer.Replayed {
+		err = json.Unmarshal(answer.Body, &planned)
+	}
 	return planned, err
 }
 

@@ -101,7 +101,7 @@ func TestTheNextReminderIsWhatComesNext(t *testing.T) {
 		}
 		for _, ahead := range []time.Duration{40 * day, 70 * day, 93 * day, 93 * day} {
 			err := d.Hold(w.t.Context(), merchant, func(h *simulator.Hold) error {
-				_, err := h.ToNext(w.t.Context())
+				_, err := toNext(w.t.Context(), h)
 				return err
 			})
 			if got := w.account().Ahead; err != nil || got != ahead {

@@ -169,13 +169,29 @@ func (w *world) sign(slug, scenario string) string {
 	return id
 }
 
+func advance(ctx context.Context, h *simulator.Hold, by time.Duration) (simulator.Move, error) {
+	goal, err := h.By(by)
+	if err != nil {
+		return simulator.Move{}, err
+	}
+	return h.Move(ctx, goal)
+}
+
+func toNext(ctx context.Context, h *simulator.Hold) (simulator.Move, error) {
+	goal, err := h.Next(ctx)
+	if err != nil {
+		return simulator.Move{}, err
+	}
+	return h.Move(ctx, goal)
+}
+
 // advance moves the clock, and goes on where a move stopped.
 func (w *world) advance(d *simulator.Driver, by time.Duration) []simulator.Fired {
 	w.t.Helper()
 	var fired []simulator.Fired
 	for more := true; more; {
 		err := d.Hold(w.t.Context(), merchant, func(h *simulator.Hold) error {
-			move, err := h.Advance(w.t.Context(), by)
+			move, err := advance(w.t.Context(), h, by)
 			fired, by, more = append(fired, move.Fired...), move.Left, move.More
 			return err
 		})

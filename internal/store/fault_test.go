@@ -24,6 +24,7 @@ type saboteur struct {
 	mu     sync.Mutex
 	commit []func(driver.Tx) error // what the next commits do instead
 	exec   []error                 // what the next statements that write fail with
+	met    map[string]int          // texts of which so many queries meet a conflict
 }
 
 func (b *saboteur) atCommit(do ...func(driver.Tx) error) {
@@ -99,6 +100,17 @@ func (c *spoiledConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 	return &spoiledTx{tx, c.by}, nil
 }
 
+func (c *spoiledConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.by.mu.Lock()
+	met := c.by.met[query]
+	c.by.met[query] = max(0, met-1)
+	c.by.mu.Unlock()
+	if met > 0 {
+		return nil, &pgconn.PgError{Code: "40001"}
+	}
+	return c.fullConn.QueryContext(ctx, query, args)
+}
+
 func (c *spoiledConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	stmt, err := c.fullConn.PrepareContext(ctx, query)
 	if err != nil {
@@ -148,7 +160,7 @@ func heard(tx driver.Tx) error { return errors.Join(errWire, tx.Commit()) }
 // spoiled is a store with a signed connection and a saboteur at its driver.
 func spoiled(t *testing.T, d door) (*Store, *saboteur, Config) {
 	t.Helper()
-	by := &saboteur{}
+	by := &saboteur{met: map[string]int{}}
 	tune := standard
 	tune.wrap, tune.idle = by.wrap, true
 	cfg := d(t)
@@ -263,6 +275,16 @@ func TestConflictsAreRetriedUnseen(t *testing.T) {
 			}
 			wantNames(t, s, "signup_received", "one")
 		})
+	}
+}
+
+func TestAStartGoesOnWhereItMeetsAnother(t *testing.T) {
+	by := &saboteur{met: map[string]int{"SELECT count(*) > 0 FROM epoch": 2}}
+	tune := standard
+	tune.wrap = by.wrap
+	must(t, openTuned(t, newPostgres(t), tune).Ping(t.Context()))
+	if left := by.met["SELECT count(*) > 0 FROM epoch"]; left != 0 {
+		t.Errorf("%d conflicts were not met", left)
 	}
 }
 

@@ -21,9 +21,10 @@ type postgres struct {
 	log   *slog.Logger
 	limit time.Duration
 
-	leader atomic.Int64  // which of the URL's hosts answered last, by the first way to it
-	newest atomic.Uint32 // the highest timeline that a server of this database was seen on; 0 when none was
-	warned warnings      // what the server warned of
+	several bool          // hosts are in the URL
+	leader  atomic.Int64  // which of the URL's hosts answered last, by the first way to it
+	newest  atomic.Uint32 // the highest timeline that a server of this database was seen on; 0 when none was
+	warned  warnings      // what the server warned of
 }
 
 func (e *postgres) name() string    { return "postgres" }
@@ -52,11 +53,12 @@ func (e *postgres) open(ctx context.Context, wrap func(driver.Connector) driver.
 		// The parser's error can quote the URL, and with it the password.
 		return nil, nil, errors.New("the database URL can't be read: it must look like postgres://user@host:5432/name")
 	}
-	hosts, several := hostsOf(config)
+	var hosts []*pgx.ConnConfig
+	hosts, e.several = hostsOf(config)
 	pool := func(writes bool) *sql.DB {
 		return sql.OpenDB(wrap(&connectorOfHosts{engine: e, hosts: hosts, writes: writes}))
 	}
-	if several {
+	if e.several {
 		e.survey(ctx, hosts)
 	}
 	// Writers: the committers, some for writes that do not queue, and the sequencer.

@@ -130,9 +130,12 @@ type postgresConn struct {
 
 // admit refuses the server of a new connection, or remembers its timeline.
 func (c *postgresConn) admit(ctx context.Context, conn *pgx.Conn) error {
-	err := admit(ctx, conn.PgConn(), c.writes)
+	pair, err := admit(ctx, conn.PgConn(), c.writes)
 	if err == nil {
 		c.timeline, err = timeline(ctx, conn.PgConn())
+	}
+	if err == nil && c.engine.several && !pair && c.engine.warned.isNew(noPair) {
+		c.engine.log.Warn(noPair)
 	}
 	if err == nil {
 		err = c.engine.sawTimeline(c.timeline)
@@ -142,6 +145,10 @@ func (c *postgresConn) admit(ctx context.Context, conn *pgx.Conn) error {
 	}
 	return err
 }
+
+// noPair is said of several hosts where each has its disk for itself.
+const noPair = "PostgreSQL is named with several hosts, but waits for no standby: what it acknowledged is lost when another takes over; " +
+	"set synchronous_standby_names on the primary, and synchronous_commit to on or remote_apply"
 
 // ResetSession drops a connection to a server that is the primary no more.
 func (c *postgresConn) ResetSession(ctx context.Context) error {

@@ -1,14 +1,17 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"database/sql/driver"
 	"encoding/binary"
 	"io"
+	"log/slog"
 	"net"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,6 +46,28 @@ func TestAFailedTryToSecureTheLineIsNotRemembered(t *testing.T) {
 	}
 	if secure, plain := p.secure.Load(), p.plain.Load(); secure != connections-1 || plain != 1 {
 		t.Errorf("%d connections are secure and %d in clear, want all but the spoiled one secure", secure, plain)
+	}
+}
+
+// Who names several hosts expects that another takes over with everything.
+func TestSeveralHostsOfWhichNoneIsAStandbyAreWarnedOf(t *testing.T) {
+	cfg := newPostgres(t)
+	for name, more := range map[string]string{"one host": "", "several": ",/nowhere"} {
+		t.Run(name, func(t *testing.T) {
+			at, err := url.Parse(cfg.Database)
+			if err != nil {
+				t.Fatal(err)
+			}
+			query := at.Query()
+			query.Set("host", query.Get("host")+more)
+			at.RawQuery = query.Encode()
+			var log bytes.Buffer
+			s := openStore(t, Config{Database: at.String(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+			must(t, s.Close())
+			if warned, want := strings.Count(log.String(), "waits for no standby"), len(strings.Split(more, ","))-1; warned != want {
+				t.Errorf("it is said %d times, want %d:\n%s", warned, want, &log)
+			}
+		})
 	}
 }
 

@@ -24,28 +24,30 @@ const (
 // serverSettings are what makes a commit safe, by the server's own names.
 var serverSettings = []string{
 	"transaction_read_only", "server_version_num", "server_encoding", "fsync", "full_page_writes", "synchronous_commit",
+	"synchronous_standby_names",
 }
 
-// admit refuses a server on which a commit would not be safe.
-func admit(ctx context.Context, conn *pgconn.PgConn, writes bool) error {
+// admit refuses a server on which a commit would not be safe, and says whether
+// a standby has what it committed.
+func admit(ctx context.Context, conn *pgconn.PgConn, writes bool) (pair bool, err error) {
 	question := "SELECT pg_backend_pid()"
 	for _, name := range serverSettings {
 		question += ", current_setting('" + name + "')"
 	}
 	values, err := ask(ctx, conn, question)
 	if err != nil {
-		return fmt.Errorf("ask the server how it is set up: %w", err)
+		return false, fmt.Errorf("ask the server how it is set up: %w", err)
 	}
 	// A pooler gives out keys to cancel with that are not those of a process.
 	if key := conn.PID(); key != 0 && values[0] != strconv.FormatUint(uint64(key), 10) {
-		return errPooled
+		return false, errPooled
 	}
 	got := map[string]string{}
 	for i, name := range serverSettings {
 		got[name] = values[1+i]
 	}
 	if err := checkServerSettings(got); err != nil {
-		return err
+		return false, err
 	}
 	// Every statement looks rows up by a key. While a table is young the
 	// planner would rather read all of it, and remember that plan.
@@ -56,7 +58,7 @@ func admit(ctx context.Context, conn *pgconn.PgConn, writes bool) error {
 		session += fmt.Sprintf(", set_config('idle_in_transaction_session_timeout', '%d', false)", idlePatience.Milliseconds())
 	}
 	_, err = ask(ctx, conn, session)
-	return err
+	return paired(got), err
 }
 
 // idlePatience is how long a writing transaction may do nothing.
@@ -99,6 +101,12 @@ func checkServerSettings(got map[string]string) error {
 		return unfit("PostgreSQL runs with synchronous_commit = off: turn it on, or a crash loses what was acknowledged")
 	}
 	return nil
+}
+
+// paired says whether the server waits until a standby has what it commits.
+func paired(got map[string]string) bool {
+	level := got["synchronous_commit"]
+	return got["synchronous_standby_names"] != "" && (level == "on" || level == "remote_apply")
 }
 
 // checkWritable refuses a server that takes no writes any more. Reads go to the

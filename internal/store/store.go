@@ -12,7 +12,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -167,8 +166,15 @@ func (s *Store) connect(ctx context.Context, mustExist bool, wrap func(driver.Co
 
 // prepare makes the statements ready, of a database that is whole.
 func (s *Store) prepare(ctx context.Context) error {
-	if whole, err := isWhole(ctx, s.read.db); err != nil || !whole {
-		return cmp.Or(err, errUnfinished)
+	whole := false
+	if err := s.readAgain(ctx, func() (err error) {
+		whole, err = isWhole(ctx, s.read.db)
+		return err
+	}); err != nil {
+		return err
+	}
+	if !whole {
+		return errUnfinished
 	}
 	if err := s.write.prepare(ctx, s.engine, writing); err != nil {
 		return err
@@ -236,7 +242,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled):
 		return unavailable("the request ended before the database answered", err)
 	default:
 		return unavailable("the database does not answer", err)

@@ -1,6 +1,6 @@
 // Package storetest gives tests a real PostgreSQL: one server per test
 // process, started from the server programs on this machine, and an empty
-// database per test. Strict puts a proxy before one, which stands in for
+// database per test. StrictBefore puts a proxy before one, which stands in for
 // distributed engines.
 //
 // It promises that a database it hands out is fresh and gone after the test,

@@ -40,6 +40,7 @@ type StrictProxy struct {
 	dial             pgconn.DialFunc
 	listener         net.Listener
 	running          sync.WaitGroup
+	frozen           sync.RWMutex // held for writing while nothing is let through
 
 	mu       sync.Mutex
 	closed   bool
@@ -48,13 +49,6 @@ type StrictProxy struct {
 	dice     *rand.Rand
 
 	conflicts, unknown, cuts atomic.Int64
-}
-
-// Strict makes an empty database that is strict, with faults often, and returns
-// its connection string.
-func Strict(tb testing.TB) string {
-	tb.Helper()
-	return StrictBefore(tb, Postgres(tb), Often).URL
 }
 
 // StrictBefore makes the database of dsn strict for whoever comes by the URL of
@@ -106,6 +100,13 @@ func (s *StrictProxy) Set(f Faults) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.dice = f, rand.New(rand.NewPCG(f.Seed, 0))
+}
+
+// Freeze lets no request through until what it returns is called: the database
+// stands still.
+func (s *StrictProxy) Freeze() (thaw func()) {
+	s.frozen.Lock()
+	return s.frozen.Unlock
 }
 
 // told is what there is to know of a test that failed.

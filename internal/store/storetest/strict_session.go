@@ -166,6 +166,8 @@ func (n *session) ask() (atWork bool) {
 
 // send lets a request meet its fate.
 func (n *session) send(r request, simple bool) (atWork, goesOn bool) {
+	n.strict.frozen.RLock()
+	defer n.strict.frozen.RUnlock()
 	a, fate := answer{simple: simple}, asAsked
 	if r.commits || r.works {
 		fate = n.strict.throw(r.commits)
