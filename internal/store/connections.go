@@ -65,21 +65,23 @@ var (
 				occurred_at, last_signup, history, configured_seq, stands_at, since, turn, due_at, code, assignee, snoozed_until)
 		WHERE c.account = u.account AND c.provider = u.provider`)
 
-	// What most events do: the status and whose turn it is stay. An index is
+	// What most events do: the status stays, and whoever is at it. An index is
 	// written for each column that a statement names, whether it changes or not.
 	connectionAdvanced = batches(
 		`UPDATE connection SET schema = $3, configuration = $4, metadata = $5, updated_at = $6,
 			last_seq = $7, last_event_at = $8, occurred_at = $9, last_signup = $10, history = $11,
-			configured_seq = $12, stands_at = $13, since = $14
+			configured_seq = $12, stands_at = $13, since = $14, turn = $15, due_at = $16, code = $17
 		WHERE account = $1 AND provider = $2`,
 		`UPDATE connection AS c SET schema = u.schema, configuration = u.configuration,
 			metadata = u.metadata, updated_at = u.updated_at, last_seq = u.last_seq, last_event_at = u.last_event_at,
 			occurred_at = u.occurred_at, last_signup = u.last_signup, history = u.history,
-			configured_seq = u.configured_seq, stands_at = u.stands_at, since = u.since
+			configured_seq = u.configured_seq, stands_at = u.stands_at, since = u.since, turn = u.turn,
+			due_at = u.due_at, code = u.code
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-			$8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::bigint[])
+			$8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::bigint[],
+			$15::text[], $16::bigint[], $17::text[])
 			AS u (account, provider, schema, configuration, metadata, updated_at, last_seq, last_event_at,
-				occurred_at, last_signup, history, configured_seq, stands_at, since)
+				occurred_at, last_signup, history, configured_seq, stands_at, since, turn, due_at, code)
 		WHERE c.account = u.account AND c.provider = u.provider`)
 )
 
@@ -146,21 +148,20 @@ func moved(c *connection.Connection) []any {
 	return append([]any{string(c.Account), c.Provider}, history(c)...)
 }
 
-// advanced is a row whose status and turn stay, as connectionAdvanced takes it.
+// advanced is a row that advances, as connectionAdvanced takes it.
 func advanced(c *connection.Connection) []any {
 	return []any{
 		string(c.Account), c.Provider, c.Schema, document(c.Configuration), document(c.Metadata), micros(c.UpdatedAt),
 		c.LastSeq, micros(c.LastEventAt), micros(c.OccurredAt), c.LastSignup, c.History, c.ConfiguredSeq,
-		c.Stand.Event, micros(c.Stand.Since),
+		c.Stand.Event, micros(c.Stand.Since), c.Stand.Turn, micros(c.Stand.Due), c.Stand.Code,
 	}
 }
 
-// advances says whether a connection stays in the place of the lists that it
-// has, but for how long it has stood there.
+// advances says whether a connection keeps its place in the lists by status and
+// by who is at it.
 func advances(before, after *connection.Connection) bool {
 	a, b := before.Stand, after.Stand
-	return before.Status == after.Status && a.Turn == b.Turn && a.Code == b.Code && a.Due.Equal(b.Due) &&
-		a.Assignee == b.Assignee && a.SnoozedUntil.Equal(b.SnoozedUntil)
+	return before.Status == after.Status && a.Assignee == b.Assignee && a.SnoozedUntil.Equal(b.SnoozedUntil)
 }
 
 func history(c *connection.Connection) []any {

@@ -87,10 +87,17 @@ var (
 		WHERE account = $1 AND state = 'due' AND kind = 'step' ORDER BY due_at, id LIMIT 1`)
 
 	// A step is due by the clock of its account, which may be ahead of the real
-	// one. It is one look into the steps of each account, however many wait.
-	accountsWithSteps = reads(`SELECT a.id FROM account AS a WHERE a.id BETWEEN $3 AND $4
-			AND EXISTS (SELECT 1 FROM task AS t
-				WHERE t.account = a.id AND t.state = 'due' AND t.kind = 'step' AND t.due_at <= a.ahead + $1)
+	// one. It is one look for the next account with steps and one into these,
+	// however many wait, and none at accounts without.
+	accountsWithSteps = reads(`WITH RECURSIVE has (account) AS (
+			SELECT min(account) FROM task WHERE state = 'due' AND kind = 'step' AND account BETWEEN $3 AND $4
+			UNION ALL
+			SELECT (SELECT min(t.account) FROM task AS t
+				WHERE t.state = 'due' AND t.kind = 'step' AND t.account > has.account AND t.account <= $4)
+			FROM has WHERE has.account IS NOT NULL)
+		SELECT a.id FROM has JOIN account AS a ON a.id = has.account
+		WHERE EXISTS (SELECT 1 FROM task AS t
+			WHERE t.account = a.id AND t.state = 'due' AND t.kind = 'step' AND t.due_at <= a.ahead + $1)
 		ORDER BY a.id LIMIT $2`)
 )
 
