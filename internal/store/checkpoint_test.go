@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -17,15 +20,15 @@ func TestTheLogIsCopiedIntoTheFile(t *testing.T) {
 	side := s.engine.(*sqlite).side
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		var kept, length, copied int
-		if err := side.QueryRow("PRAGMA wal_checkpoint(NOOP)").Scan(&kept, &length, &copied); err != nil {
+		log, err := checkpoint(t.Context(), side, "NOOP")
+		if err != nil {
 			t.Fatal(err)
 		}
-		if length > 0 && length == copied {
+		if log.length > 0 && log.left() == 0 {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("after ten seconds %d of %d pages were copied", copied, length)
+			t.Fatalf("after ten seconds %d of %d pages were copied", log.copied, log.length)
 		}
 	}
 	if err := s.Close(); err != nil {
@@ -34,6 +37,42 @@ func TestTheLogIsCopiedIntoTheFile(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(cfg.DataDir, "mooring.db-wal")); err == nil && info.Size() > 0 {
 		t.Errorf("%d bytes of log were left behind", info.Size())
 	}
+}
+
+// Writers that never rest do not keep a long log from starting over: the writer
+// copies the last of it between two of them.
+func TestALongLogStartsOverWhileWritersGoOn(t *testing.T) {
+	s := signed(t, newSQLite)
+	side := s.engine.(*sqlite).side
+	must(t, s.transact(t.Context(), func(ctx context.Context, tx *tx) error {
+		_, err := tx.ExecContext(ctx, "CREATE TABLE heavy AS SELECT zeroblob($1) AS of_zeros", longLog*4096)
+		return err
+	}))
+	var over atomic.Bool
+	var writers sync.WaitGroup
+	for w := range 4 {
+		writers.Go(func() {
+			for n := 0; !over.Load(); n++ {
+				if _, err := s.Change(context.Background(), posting(enabled(fmt.Sprint(w, n)))); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for deadline := time.Now().Add(time.Minute); ; {
+		log, err := checkpoint(t.Context(), side, "NOOP")
+		if err != nil || time.Now().After(deadline) {
+			t.Errorf("the log is %d pages long after a minute: %v", log.length, err)
+			break
+		}
+		if log.length < longLog {
+			break
+		}
+		mustChange(t, s, posting(enabled("one more")))
+	}
+	over.Store(true)
+	writers.Wait()
 }
 
 // A reader that stays keeps the log from starting over; a restart gives up on
@@ -52,11 +91,11 @@ func TestALongLogStartsOverWhenItsReadersLeave(t *testing.T) {
 	mustChange(t, s, posting(enabled("one")))
 	length := func(mode string) int {
 		t.Helper()
-		_, pages, err := checkpoint(ctx, side, mode)
+		log, err := checkpoint(ctx, side, mode)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return pages
+		return log.length
 	}
 	before := length("RESTART")
 	mustChange(t, s, posting(enabled("two")))

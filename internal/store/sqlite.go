@@ -52,7 +52,7 @@ func (ps pragmas) without(name string) pragmas {
 
 const (
 	busyTimeout = 5_000  // milliseconds
-	logPages    = 20_000 // of the write-ahead log before the writer copies it itself
+	logPages    = 4 * longLog // of the write-ahead log before the writer copies all of it itself
 	writerCache = 8_192  // KiB of pages in memory: a batch that touches more writes them twice. Twice as many made a lone write a fifth dearer
 )
 
@@ -254,7 +254,7 @@ func (e *sqlite) close(read, write *pool, sound bool) error {
 	}
 	if sound {
 		if write != nil {
-			_, _, err := checkpoint(context.Background(), write.db, "TRUNCATE")
+			_, err := checkpoint(context.Background(), write.db, "TRUNCATE")
 			errs = append(errs, err, write.close())
 		}
 		if e.side != nil {
