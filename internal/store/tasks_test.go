@@ -243,7 +243,8 @@ func testClock(t *testing.T, d door) {
 	}
 }
 
-// The loop looks for steps every second, while some wait for weeks.
+// The loop looks for steps every second, while some wait for weeks and most
+// accounts have none.
 func TestLookingForStepsReadsNoneOfThoseThatWait(t *testing.T) {
 	s := openStore(t, doors["sqlite"](t))
 	rows, err := s.read.db.Query("EXPLAIN QUERY PLAN "+accountsWithSteps.one, 0, 10, firstOf(account.Test), lastOf(account.Test))
@@ -260,7 +261,8 @@ func TestLookingForStepsReadsNoneOfThoseThatWait(t *testing.T) {
 		}
 		plan = append(plan, detail)
 	}
-	if text := strings.Join(plan, "\n"); !strings.Contains(text, "task_step (account=? AND due_at<?)") || strings.Contains(text, "SCAN") {
+	text := strings.Join(plan, "\n")
+	if scanned := strings.ReplaceAll(text, "SCAN has", ""); !strings.Contains(text, "task_step (account=? AND due_at<?)") || strings.Contains(scanned, "SCAN") {
 		t.Error(text)
 	}
 }
