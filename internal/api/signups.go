@@ -152,18 +152,18 @@ func (o operations) read(ctx context.Context, call *gate.Call, _ struct{}) (gate
 		}
 		call.SetHeader(syncHeader, word)
 	}
-	c, err := o.Store.Connection(ctx, call.Caller, call.Account("aid"), p.Slug)
-	if err != nil {
-		return gate.Reply{}, err
-	}
-	if c.Configuration != nil && p.ShowsSecrets() {
-		parts, err := o.Vault.Shown(ctx, place(call, p), c.ConfiguredSeq)
-		if err != nil {
-			return gate.Reply{}, err
+	body, err := o.Store.ConnectionText(ctx, call.Caller, call.Account("aid"), p.Slug, p, func(c *connection.Connection) ([]byte, bool, error) {
+		secret := c.Configuration != nil && p.ShowsSecrets()
+		if secret {
+			parts, err := o.Vault.Shown(ctx, place(call, p), c.ConfiguredSeq)
+			if err != nil {
+				return nil, false, err
+			}
+			c.Configuration = p.Disclose(c.Configuration, parts)
 		}
-		c.Configuration = p.Disclose(c.Configuration, parts)
-	}
-	return gate.Reply{Body: wire.Connection(c, p, o.PublicURL)}, nil
+		return wire.Connection(c, p, o.PublicURL), !secret, nil
+	})
+	return gate.Reply{Body: body}, err
 }
 
 // ask asks the provider for the status and stores what changed. Whatever goes

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"mooring/internal/account"
 	"mooring/internal/connection"
 	"mooring/internal/hook"
 )
@@ -20,6 +21,7 @@ type batch struct {
 
 func (b *batch) write(ctx context.Context, t *tx) error {
 	g := newGround(b.store.log, b.store.now())
+	t.about = b.accounts()
 	if err := b.load(ctx, t, g); err != nil {
 		return err
 	}
@@ -35,6 +37,16 @@ func (b *batch) write(ctx context.Context, t *tx) error {
 		return err
 	}
 	return b.store.tally(ctx, t, g.tally())
+}
+
+// accounts are those that the changes are about, each once.
+func (b *batch) accounts() []account.ID {
+	ids := make([]account.ID, len(b.jobs))
+	for i, j := range b.jobs {
+		ids[i] = j.change.Account
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // answer tells every caller its outcome, each on its own channel.

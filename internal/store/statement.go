@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -18,6 +19,8 @@ type statement struct {
 	one  string     // for one row; on both engines unless many is there
 	many string     // for arrays of rows, in PostgreSQL; "" when one serves
 	some *statement // takes someKeys keys in a row; nil when one serves
+
+	recalled bool // it writes what recall remembers
 }
 
 // use says which connections prepare a statement.
@@ -31,8 +34,13 @@ const (
 // statements are all there are, in the order of their ids.
 var statements []*statement
 
+// writesRecalled finds the statements that change how a connection is shown, or to
+// whom.
+var writesRecalled = regexp.MustCompile(`\b(INTO|UPDATE|DELETE FROM) (account|connection|signup|event)\b`)
+
 func define(u use, one, many string) *statement {
 	st := &statement{id: len(statements), use: u, one: one, many: many}
+	st.recalled = u == writing && writesRecalled.MatchString(one)
 	statements = append(statements, st)
 	return st
 }

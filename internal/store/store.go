@@ -45,6 +45,7 @@ type Store struct {
 	committers []*committer
 	deeds      crowd
 	folding    folding
+	recall     *recall // nil where others write, too
 	feed       feedSignal
 	running    sync.WaitGroup
 	stopChores context.CancelFunc
@@ -137,6 +138,9 @@ func unstarted(ctx context.Context, cfg Config, tune tuning) (*Store, error) {
 	var err error
 	if s.engine, err = engineOf(cfg, tune.limit); err != nil {
 		return nil, err
+	}
+	if s.engine.alone() {
+		s.recall = newRecall()
 	}
 	if err := s.connect(ctx, cfg.MustExist, tune.wrap); err != nil {
 		_ = s.disconnect() // the first failure is the one to tell

@@ -39,6 +39,8 @@ func promises() map[string]func(*testing.T, door) {
 		"absent and empty stay apart":                              testAbsentAndEmpty,
 		"events are read in pages":                                 testEventPages,
 		"a signup is found by its token":                           testSignupByToken,
+		"what was made of a connection is given until it changes":  testRecalled,
+		"no text is older than what was read before it":            testRecalledInOrder,
 		"an account shows itself to those it concerns":             testAccountVisibility,
 		"a connection shows itself to those it concerns":           testConnectionVisibility,
 		"a list of accounts has what passes every filter":          testAccountList,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"mooring/internal/account"
 	"mooring/internal/fault"
 )
 
@@ -64,6 +65,9 @@ type tx struct {
 	moved   bool        // it moved the epoch
 	touched bool        // it wrote to a subscription
 	told    bool        // it wrote what is to be told
+
+	recalled bool         // it wrote what may be remembered elsewhere
+	about    []account.ID // the accounts of which it did; nil when that may be any
 }
 
 func (s *Store) begin(ctx context.Context, p *pool, opts *sql.TxOptions) (*tx, error) {
@@ -77,6 +81,7 @@ func (s *Store) begin(ctx context.Context, p *pool, opts *sql.TxOptions) (*tx, e
 func (t *tx) bind(ctx context.Context, st *statement) *sql.Stmt {
 	if t.bound[st.id] == nil {
 		t.bound[st.id] = t.StmtContext(ctx, t.pool.prepared[st.id])
+		t.recalled = t.recalled || st.recalled
 	}
 	return t.bound[st.id]
 }
@@ -328,6 +333,9 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 			return conflict, err
 		}
 		return s.judge(s.engine.trouble(err), err)
+	}
+	if t.recalled {
+		defer s.recall.changing(t.about)()
 	}
 	if err := t.Commit(); err != nil {
 		return s.judge(s.engine.troubleAtCommit(err), err)
