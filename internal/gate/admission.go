@@ -50,9 +50,10 @@ const (
 // nobody. It counts what is at work; nothing queues and nothing is timed out.
 //
 // How many are let in to read and to write follows from how long they take.
-// Whoever comes while half of a budget is free shows what is usual for its
-// operation; when those who come later take more than twice as long, fewer are
-// let in, and more again once they do not.
+// Whoever is at work beside a few others only shows what is usual for its operation.
+// When others take more than twice as long, as many are let in
+// as are answered within that time at the rate that was seen (Little's law), and
+// more again once they are quick.
 //
 // It is made once for a process and outlives generations of gates.
 type Admission struct {
@@ -80,11 +81,13 @@ type budget struct {
 	mu      sync.Mutex
 	limit   int
 	atWork  int
-	counted int     // of this round: requests that came while more than half was taken
+	noisy   uint64  // requests that made it more than a few that are at work
+	counted int     // of this round: requests that were not alone with a few
+	company int     // how many were at work when they came, summed
 	strain  float64 // and how many times as long as usual they took, summed
 }
 
-// pace is how long an operation takes while there is room; 0 when nobody
+// pace is how long an operation takes beside a few others; 0 when nobody
 // knows. It is guarded by the operation's budget.
 type pace struct{ usual time.Duration }
 
@@ -93,26 +96,47 @@ type place struct {
 	budget  *budget
 	pace    *pace
 	began   time.Time
-	crowded bool // more than half of the budget was taken
+	company int    // how many were at work when it came, itself included
+	noisy   uint64 // of the budget, before it came
+}
+
+// full says that there is no place, without taking one when there is.
+func (b *budget) full() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refuse()
 }
 
 // enter takes a place, or says that there is none.
 func (b *budget) enter(p *pace, now time.Time) (place, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.atWork >= b.limit {
-		b.refused.Inc()
-		return place{}, errNoRoom()
+	if err := b.refuse(); err != nil {
+		return place{}, err
 	}
 	b.atWork++
-	return place{b, p, now, 2*b.atWork > b.limit}, nil
+	there := place{b, p, now, b.atWork, b.noisy}
+	if b.atWork > b.least/4 {
+		b.noisy++
+	}
+	return there, nil
 }
 
-// errNoRoom asks to come back in one to three seconds: those who are refused
+func (b *budget) refuse() error {
+	if b.atWork < b.limit {
+		return nil
+	}
+	b.refused.Inc()
+	return noRoom[rand.IntN(len(noRoom))]
+}
+
+// noRoom asks to come back in one to three seconds: those who are refused
 // together should not all come back together.
-func errNoRoom() error {
+var noRoom = [...]*fault.Fault{errNoRoom(1 * time.Second), errNoRoom(2 * time.Second), errNoRoom(3 * time.Second)}
+
+func errNoRoom(wait time.Duration) *fault.Fault {
 	f := fault.New(fault.Unavailable, fault.CodeUnavailable, "too many requests are at work; nothing was done")
-	f.RetryAfter = time.Duration(1+rand.IntN(3)) * time.Second
+	f.RetryAfter = wait
 	return f
 }
 
@@ -130,10 +154,11 @@ func (p *place) leave(took time.Duration) {
 	if took == 0 || b.least == b.most {
 		return
 	}
-	if !p.crowded {
+	if p.noisy == b.noisy { // there were never more than a few since it came
 		p.pace.learn(took)
 		return
 	}
+	b.company += p.company
 	b.strain += float64(took) / float64(max(p.pace.usual, unhurried))
 	if b.counted++; b.counted >= b.limit {
 		b.adapt()
@@ -148,14 +173,17 @@ func (p *pace) learn(took time.Duration) {
 	p.usual += (took - p.usual) / memory
 }
 
-// adapt ends a round: as many requests as the budget holds.
+// adapt ends a round: as many requests as the budget holds. One bad moment
+// takes no more than half of the room away, and nobody is let in for a room
+// that is not used.
 func (b *budget) adapt() {
-	if b.strain > tolerance*float64(b.counted) {
-		b.limit = max(b.least, b.limit*4/5)
-	} else {
+	switch inTime := int(tolerance * float64(b.company) / b.strain); {
+	case b.strain > tolerance*float64(b.counted):
+		b.limit = max(b.least, b.limit/2, min(b.limit, inTime))
+	case 2*b.company > b.counted*b.limit:
 		b.limit = min(b.most, b.limit+b.limit/8)
 	}
-	b.counted, b.strain = 0, 0
+	b.counted, b.company, b.strain = 0, 0, 0
 }
 
 // now is how full the budget is.
@@ -166,8 +194,17 @@ func (b *budget) now() (is struct{ atWork, limit int }) {
 	return is
 }
 
-// admit takes the request's place. What is answered without any work, such as
-// whether the process is alive, needs none: its description does not know 503.
+// checkRoom refuses what there is no room for now, before anything is read. What is answered
+// without any work, such as whether the process is alive, needs none: its description does not know 503.
+func (x *exchange) checkRoom() (err error) {
+	if x.plan.budget != "" {
+		err = x.gate.Admission.budgets[x.plan.budget].full()
+		x.turnedAway = err != nil
+	}
+	return err
+}
+
+// admit takes the request's place.
 func (x *exchange) admit() (err error) {
 	if x.plan.budget != "" {
 		x.place, err = x.gate.Admission.budgets[x.plan.budget].enter(&x.plan.pace, time.Now())

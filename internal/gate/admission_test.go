@@ -143,6 +143,24 @@ func TestWhoHasNotSentItsBodyTakesUpNoRoom(t *testing.T) {
 	working.Wait()
 }
 
+// unread is a body that nobody may read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+func TestWhoFindsNoRoomIsRefusedBeforeTheBodyIsRead(t *testing.T) {
+	c := newCrowded(t)
+	defer c.fill(t, budgets[budgetToken].most, readToken)()
+	r := readToken()
+	r.Body = io.NopCloser(unread{t})
+	if w := c.answer(r); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
 func TestWhoWaitsForOthersLeavesRoomHere(t *testing.T) {
 	doc, err := Assemble(os.DirFS("testdata/small"))
 	if err != nil {
@@ -186,61 +204,98 @@ func TestWhoWaitsForOthersLeavesRoomHere(t *testing.T) {
 	}
 }
 
+// among is a budget of which so many requests came and go, all taking so long.
+func (b *budget) among(t *testing.T, p *pace, n int, took time.Duration) {
+	t.Helper()
+	at := make([]place, n)
+	for i := range at {
+		var err error
+		if at[i], err = b.enter(p, time.Now()); err != nil {
+			t.Fatalf("%d were let in where %d fit: %v", i, b.limit, err)
+		}
+	}
+	for i := range at {
+		at[i].leave(took)
+	}
+}
+
 func TestFewerAreLetInWhileRequestsTakeLongerThanUsualAndMoreAgainAfterwards(t *testing.T) {
 	b := &budget{limit: 256, most: 256, least: 64, refused: counter{}}
 	var p pace
-	now := time.Now()
-	// crowd has as many at work as fit, and those who found more than half of the
-	// room taken take so long.
-	crowd := func(took time.Duration) {
-		t.Helper()
+	rounds := func(took time.Duration) {
+		for range 50 {
+			b.among(t, &p, b.limit, took)
+		}
+	}
+	b.among(t, &p, 16, 15*time.Millisecond)
+	for _, c := range []struct {
+		took time.Duration
+		want int
+		when string
+	}{
+		{25 * time.Millisecond, 256, "all is well"},
+		{40 * time.Millisecond, 64, "all take too long"},
+		{25 * time.Millisecond, 256, "all is well again"},
+	} {
+		p.usual = 15 * time.Millisecond
+		if rounds(c.took); b.limit != c.want {
+			t.Errorf("%d are let in when %s", b.limit, c.when)
+		}
+	}
+	p.usual = 100 * time.Microsecond
+	if rounds(19 * time.Millisecond); b.limit != 256 { // many times as long, and quick
+		t.Errorf("%d are let in although all are quick", b.limit)
+	}
+}
+
+// Of two hundred who are always at work and take three times as long as is usual,
+// two thirds would take twice as long.
+func TestAsManyAreLetInAsAreAnsweredInTime(t *testing.T) {
+	p := pace{usual: 20 * time.Millisecond}
+	crowd := func(took time.Duration) int {
+		b := &budget{limit: 200, most: 200, least: 64, refused: counter{}}
 		var at []place
-		for {
-			one, err := b.enter(&p, now)
-			if err != nil {
-				break
+		for i := range 600 {
+			if i >= 400 { // the first two hundred did not come to a crowd
+				at[i-200].leave(took)
+			} else if i >= 200 {
+				at[i-200].leave(p.usual)
 			}
+			one, _ := b.enter(&p, time.Now())
 			at = append(at, one)
 		}
-		if len(at) != b.limit {
-			t.Fatalf("%d were let in where %d fit", len(at), b.limit)
-		}
-		for i := range at {
-			if !at[i].crowded {
-				at[i].leave(0)
-				continue
-			}
-			at[i].leave(took)
-		}
+		return b.limit
 	}
-	for range memory {
-		one, _ := b.enter(&p, now)
-		one.leave(15 * time.Millisecond)
+	if room := crowd(60 * time.Millisecond); room != 133 {
+		t.Errorf("there is room for %d", room)
 	}
+	if room := crowd(time.Minute); room != 100 {
+		t.Errorf("one bad moment left room for %d", room)
+	}
+}
+
+// Whoever came when it was quiet and was overtaken by a crowd tells nothing of quiet times.
+func TestWhatIsUsualIsLearnedInQuietTimesAlone(t *testing.T) {
+	b := &budget{limit: 64, most: 256, least: 64, refused: counter{}}
+	var p pace
+	b.among(t, &p, 17, time.Minute)
+	if p.usual != 0 {
+		t.Errorf("%s is usual now", p.usual)
+	}
+	if b.among(t, &p, 16, time.Second); p.usual != time.Second {
+		t.Errorf("%s is usual now", p.usual)
+	}
+}
+
+// What nobody needs is not given: whoever came all at once would find it.
+func TestNoRoomIsGainedThatIsNotUsed(t *testing.T) {
+	b := &budget{limit: 128, most: 256, least: 64, refused: counter{}}
+	p := pace{usual: 20 * time.Millisecond}
 	for range 50 {
-		crowd(25 * time.Millisecond) // less than twice as long
+		b.among(t, &p, 48, 20*time.Millisecond)
 	}
-	if b.limit != 256 {
-		t.Errorf("%d are let in although all is well", b.limit)
-	}
-	for range 50 {
-		crowd(40 * time.Millisecond)
-	}
-	if b.limit != 64 {
-		t.Errorf("%d are let in although all take too long", b.limit)
-	}
-	for range 50 {
-		crowd(25 * time.Millisecond)
-	}
-	if b.limit != 256 {
-		t.Errorf("%d are let in although all is well again", b.limit)
-	}
-	b.limit, p.usual = 256, 100*time.Microsecond
-	for range 50 {
-		crowd(19 * time.Millisecond) // many times as long, and quick
-	}
-	if b.limit != 256 {
-		t.Errorf("%d are let in although all are quick", b.limit)
+	if b.limit != 128 {
+		t.Errorf("%d are let in", b.limit)
 	}
 }
 

@@ -97,12 +97,29 @@ func (x *exchange) serve() (Reply, error) {
 		return Reply{Status: http.StatusNoContent}, nil
 	}
 	defer x.depart()
-	for _, step := range []func() error{x.checkHeaders, x.receive, x.admit, x.readParameters, x.authenticate, x.authorize, x.readBody} {
+	steps := [...]func() error{x.checkHeaders, x.checkRoom, x.receive, x.admit, x.readParameters, x.authenticate, x.authorize, x.readBody}
+	if x.sendsMuch() {
+		steps = [...]func() error{x.checkHeaders, x.admit, x.readParameters, x.authenticate, x.authorize, x.receiveOutside, x.admit, x.readBody}
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return Reply{}, err
 		}
 	}
 	return x.plan.run(x.r.Context(), &x.call)
+}
+
+// sendsMuch says whether the body is longer than most operations take: such a
+// body is read only when it is known who sends it, and that he may.
+func (x *exchange) sendsMuch() bool {
+	n := x.r.ContentLength
+	return x.plan.operation.MaxBody > DefaultMaxBody && (n < 0 || n > DefaultMaxBody)
+}
+
+// receiveOutside gives the place back while a body arrives.
+func (x *exchange) receiveOutside() error {
+	x.place.leave(0)
+	return x.receive()
 }
 
 // route finds the operation. For a path that is not in its cleaned form the

@@ -10,9 +10,10 @@
 // holds a token, it is given as a function.
 //
 // The order in which a request is judged is fixed: route (404, 405), headers
-// (413, 414, 415, 431), size and depth of the body (413, 400), room (503), path and query
+// (413, 414, 415, 431), room (503), size and depth of the body (413, 400), path and query
 // and header parameters (400), token (401), scopes and accounts (403), then
-// what the body says (400).
+// what the body says (400). A body above DefaultMaxBody, where one is allowed,
+// is not read before all that is known.
 //
 // What OpenAPI has no word for, a document says with these members of an
 // operation:
