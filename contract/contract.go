@@ -10,3 +10,9 @@ import "embed"
 //
 //go:embed *.yaml
 var FS embed.FS
+
+// Packed is the same fragments in the form that the program reads when it
+// starts. `go test ./contract -update` makes it.
+//
+//go:embed contract.packed
+var Packed string

@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 	"mooring/providers"
 )
 
-var update = flag.Bool("update", false, "write the files in docs that are made from the contract")
+var update = flag.Bool("update", false, "write the files that are made from the contract")
 
 // publishedURL is the base of the addresses in generated documents.
 const publishedURL = "https://mooring.example.com"
@@ -39,6 +40,55 @@ func assemble(t *testing.T) *gate.Document {
 // that a change of the contract is seen in review as its users will see it.
 func TestThePublishedContractIsTheOneThatIsExecuted(t *testing.T) {
 	golden(t, "openapi.json", assemble(t).JSON(publishedURL))
+}
+
+// What the program reads when it starts is what these files say.
+func TestWhatIsPackedIsWhatTheFilesSay(t *testing.T) {
+	fragments, err := gate.Read(contract.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := fragments.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := provider.Pack(providers.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(t, "contract.packed", ours)
+	keep(t, filepath.Join("..", "providers", "providers.packed"), theirs)
+
+	catalogue, err := provider.Unpack(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := gate.Unpack(string(ours)).Assemble(catalogue.Contract())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(assemble(t).Raw(), doc.Raw()); diff != "" {
+		t.Errorf("what is unpacked differs (-read +unpacked):\n%.4000s", diff)
+	}
+}
+
+// keep compares what is made with the file that is kept, or writes it when
+// asked to.
+func keep(t *testing.T, file string, made []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, made, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	kept, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(kept, made) {
+		t.Errorf("%s is stale; run go test ./contract -update", file)
+	}
 }
 
 // golden compares a generated document with the one that is kept, or writes

@@ -10,3 +10,9 @@ import "embed"
 //
 //go:embed *.yaml
 var FS embed.FS
+
+// Packed is the same files in the form that the program reads when it starts.
+// `go test ./contract -update` makes it.
+//
+//go:embed providers.packed
+var Packed []byte

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -196,43 +196,51 @@ func (d *Document) at(ref string) (map[string]any, bool) {
 // checkReferences reports every $ref that leads nowhere.
 func (d *Document) checkReferences() error {
 	var broken []string
-	visit(d.raw, "#", func(pointer string, object map[string]any) {
+	visit(d.raw, nil, func(at trail, object map[string]any) {
 		ref, ok := object["$ref"].(string)
 		if !ok {
 			return
 		}
 		if _, found := d.at(ref); !found {
-			broken = append(broken, fmt.Sprintf("%s: $ref %q leads nowhere", readable(pointer), ref))
+			broken = append(broken, fmt.Sprintf("%s: $ref %q leads nowhere", at, ref))
 		}
 	})
+	slices.Sort(broken)
 	return joinLines(broken)
 }
 
-// visit calls f for every object below value, parents first, in a fixed
-// order. Examples are data, not description, and are left out.
-func visit(value any, pointer string, f func(pointer string, object map[string]any)) {
+// trail is where an object stands in a document, token by token.
+type trail []string
+
+// String is something that a person finds in a YAML file.
+func (t trail) String() string { return strings.Join(t, " > ") }
+
+// visit calls f for every object below value, parents first. What it is told
+// of the place is good during the call alone. Examples are data, not
+// description, and are left out.
+func visit(value any, at trail, f func(at trail, object map[string]any)) {
 	switch value := value.(type) {
 	case map[string]any:
-		f(pointer, value)
-		for _, name := range slices.Sorted(maps.Keys(value)) {
-			if isExample(pointer, name) {
-				continue
+		f(at, value)
+		described := len(at) > 0 && at[len(at)-1] == "properties"
+		for name, member := range value {
+			if described || !isExample(name) {
+				visit(member, append(at, name), f)
 			}
-			visit(value[name], pointer+"/"+escapeToken(name), f)
 		}
 	case []any:
 		for i, item := range value {
-			visit(item, fmt.Sprintf("%s/%d", pointer, i), f)
+			visit(item, append(at, strconv.Itoa(i)), f)
 		}
 	}
 }
 
 // isExample says whether the member holds example data. Inside "properties"
-// the names are those of the described data and mean nothing here.
-func isExample(pointer, name string) bool {
+// the names are those of the described data and mean nothing.
+func isExample(name string) bool {
 	switch name {
 	case "example", "examples", "default", "enum", "const":
-		return !strings.HasSuffix(pointer, "/properties")
+		return true
 	}
 	return false
 }

@@ -312,3 +312,38 @@ func TestOneReadingServesAnyNumberOfDocuments(t *testing.T) {
 		t.Errorf("a document stays in what the next is made of:\n%s", diff)
 	}
 }
+
+func TestWhatIsUnpackedIsWhatWasRead(t *testing.T) {
+	read, err := gate.Read(os.DirFS("testdata/small"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := read.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documents [2]map[string]any
+	for i, fragments := range []*gate.Fragments{read, gate.Unpack(string(packed))} {
+		doc, err := fragments.Assemble()
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents[i] = doc.Raw()
+	}
+	if diff := cmp.Diff(documents[0], documents[1]); diff != "" {
+		t.Errorf("unpacked it differs:\n%s", diff)
+	}
+}
+
+func TestWhatIsWrongWithAFileIsToldWhenItIsPacked(t *testing.T) {
+	read, err := gate.Read(files("a: [", "b: {c: 1, c: 2}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = read.Pack()
+	for _, name := range []string{"f1.yaml", "f2.yaml"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not in: %v", name, err)
+		}
+	}
+}

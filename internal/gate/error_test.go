@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -128,5 +130,35 @@ func TestAPanicIsA500AndTheProcessLives(t *testing.T) {
 	b.does("health_get", nil)
 	if got := b.do(ask{method: "GET", path: "/healthz"}); got.status != 200 {
 		t.Fatalf("afterwards: got %d", got.status)
+	}
+}
+
+// Of a document that is not known to compile, the gate finds out before it
+// serves; of one that is said to, the operation itself, and it alone.
+func TestASchemaThatDoesNotCompileKeepsAGateFromServing(t *testing.T) {
+	const operation = "{operationId: %s, x-evidence: seed, security: [], responses: {}, parameters: [{in: query, name: q, schema: {%s}}]}"
+	doc, err := gate.Assemble(files("paths: {/bad: {get: " + fmt.Sprintf(operation, "bad", `pattern: "(?="`) + "}, /good: {get: " + fmt.Sprintf(operation, "good", "type: string") + "}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newGate(doc, "bad", "good"); err == nil || !strings.Contains(err.Error(), "operation bad: parameter q") {
+		t.Errorf("got %v", err)
+	}
+	fine := func(context.Context, *gate.Call) (gate.Reply, error) {
+		return gate.Reply{Status: http.StatusNoContent}, nil
+	}
+	g, err := gate.New(gate.Config{
+		Document: doc, Functions: map[string]gate.Function{"bad": fine, "good": fine}, Verify: verify, Proven: true,
+		Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/bad": http.StatusInternalServerError, "/good": http.StatusNoContent} {
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
 	}
 }

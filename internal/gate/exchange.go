@@ -24,6 +24,7 @@ type exchange struct {
 	started    time.Time
 	trace      string
 	plan       *plan // nil until the route is known
+	schemas    *schemas
 	call       Call
 	raw        []byte // the body as it came
 	known      bool   // Caller is somebody whose token was verified

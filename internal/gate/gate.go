@@ -78,6 +78,10 @@ type Config struct {
 	Document  *Document
 	Functions map[string]Function // by the name that operations give in x-mooring-function
 
+	// Proven says that the schemas of the document are known to compile, so that
+	// each is compiled when it is first needed.
+	Proven bool
+
 	// Verify turns the values of the Authorization header into a caller. Its
 	// error is shown as the fault that it is.
 	Verify func(ctx context.Context, authorization []string) (auth.Caller, error)
@@ -116,7 +120,7 @@ type route struct {
 // choose and serves the request itself.
 func (*route) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
-// New compiles every operation of the document. It refuses an operation whose
+// New makes every operation of the document ready. It refuses an operation whose
 // function is missing, a function that no operation names, and whatever in
 // the document cannot be executed, all in one error.
 func New(cfg Config) (*Gate, error) {
@@ -144,6 +148,9 @@ func (g *Gate) compile() error {
 	routes := map[string]*route{}
 	for _, op := range g.Document.Operations() {
 		p, err := newPlan(g.Document, op, g.Functions[op.Function])
+		if err == nil && !g.Proven {
+			_, err = p.schemas()
+		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("operation %s: %w", op.ID, err))
 			continue

@@ -76,14 +76,17 @@ func (x *exchange) checkMediaType(value string) error {
 
 // readParameters checks path, query and headers and reports all their
 // problems at once.
-func (x *exchange) readParameters() error {
+func (x *exchange) readParameters() (err error) {
+	if x.schemas, err = x.plan.schemas(); err != nil {
+		return err
+	}
 	query, err := url.ParseQuery(x.r.URL.RawQuery)
 	if err != nil {
 		return refused([]fault.Problem{parameterProblem("query", "query", "INVALID_ENCODING", "cannot be decoded")})
 	}
 	x.call.query = query
 	var problems []fault.Problem
-	for _, p := range x.plan.parameters {
+	for _, p := range x.schemas.parameters {
 		problems = append(problems, x.checkParameter(p)...)
 	}
 	if x.plan.keyed {
@@ -222,7 +225,7 @@ func (x *exchange) parse(raw []byte) error {
 		return refused(problems)
 	}
 	body := parsed{raw: raw, tree: tree, problems: problems, changed: form}
-	x.call.Body, err = body.as(x.plan.bodies[x.call.MediaType], x.call.Strict)
+	x.call.Body, err = body.as(x.schemas.bodies[x.call.MediaType], x.call.Strict)
 	return err
 }
 

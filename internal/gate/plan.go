@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -22,17 +23,22 @@ const (
 // plan is one operation made ready to run: everything that does not depend
 // on the request is worked out here, once.
 type plan struct {
-	operation  *Operation
-	run        Function
-	wildcards  []wildcard
+	operation *Operation
+	run       Function
+	wildcards []wildcard
+	schemas   func() (*schemas, error) // of parameters and bodies, compiled when first asked for
+	keyed     bool                     // takes an Idempotency-Key
+	bearer    bool                     // some alternative of security is a token, of whichever kind
+	basic     bool                     // some alternative is Basic
+	anonymous bool                     // public, or some alternative needs nothing
+	budget    string                   // that its calls take a place of; "" when they need none
+	pace      pace
+}
+
+// schemas are what a request of an operation is held against.
+type schemas struct {
 	parameters []*parameter // of path, query and header
 	bodies     map[string]*Schema
-	keyed      bool   // takes an Idempotency-Key
-	bearer     bool   // some alternative of security is a token, of whichever kind
-	basic      bool   // some alternative is Basic
-	anonymous  bool   // public, or some alternative needs nothing
-	budget     string // that its calls take a place of; "" when they need none
-	pace       pace
 }
 
 // wildcard is a path parameter and the segment where it stands.
@@ -64,7 +70,7 @@ type parameter struct {
 var headersOfGate = []string{"Idempotency-Key", "Prefer", "X-Request-Id", "Traceparent", "Authorization", "Content-Type", "Accept"}
 
 func newPlan(d *Document, op *Operation, run Function) (*plan, error) {
-	p := &plan{operation: op, run: run, bodies: map[string]*Schema{}, anonymous: len(op.Security) == 0, budget: op.Budget}
+	p := &plan{operation: op, run: run, anonymous: len(op.Security) == 0, budget: op.Budget}
 	for i, segment := range strings.Split(op.Path, "/") {
 		if name, ok := strings.CutPrefix(segment, "{"); ok {
 			name = strings.TrimSuffix(name, "}")
@@ -81,24 +87,33 @@ func newPlan(d *Document, op *Operation, run Function) (*plan, error) {
 			p.bearer = true
 		}
 	}
-	for _, declared := range op.Parameters {
-		if err := p.addParameter(d, declared); err != nil {
-			return nil, err
-		}
-	}
+	p.keyed = slices.ContainsFunc(op.Parameters, func(declared Parameter) bool { return declared.is("Idempotency-Key") })
 	if p.keyed && op.RawBody { // the fingerprint would have to be of what the body says
 		return nil, errors.New("x-mooring-body: raw and an Idempotency-Key don't go together")
 	}
-	return p, p.addBodies(d)
+	p.schemas = sync.OnceValues(func() (*schemas, error) { return compile(d, op) })
+	return p, nil
 }
 
-func (p *plan) addParameter(d *Document, declared Parameter) error {
-	if declared.In == "header" && strings.EqualFold(declared.Name, "Idempotency-Key") {
-		p.keyed = true
+// is says whether it is the header of this name.
+func (p Parameter) is(header string) bool {
+	return p.In == "header" && strings.EqualFold(p.Name, header)
+}
+
+func compile(d *Document, op *Operation) (*schemas, error) {
+	s := &schemas{bodies: map[string]*Schema{}}
+	for _, declared := range op.Parameters {
+		if slices.ContainsFunc(headersOfGate, declared.is) {
+			continue
+		}
+		if err := s.addParameter(d, declared); err != nil {
+			return nil, err
+		}
 	}
-	if declared.In == "header" && slices.ContainsFunc(headersOfGate, func(name string) bool { return strings.EqualFold(name, declared.Name) }) {
-		return nil
-	}
+	return s, s.addBodies(d, op.Body)
+}
+
+func (s *schemas) addParameter(d *Document, declared Parameter) error {
 	schema, err := d.Schema(declared.pointer + "/schema")
 	if err != nil {
 		return fmt.Errorf("parameter %s: %w", declared.Name, err)
@@ -109,12 +124,11 @@ func (p *plan) addParameter(d *Document, declared Parameter) error {
 	if compiled.Items2020 != nil {
 		parameter.items = soleType(follow(compiled.Items2020))
 	}
-	p.parameters = append(p.parameters, parameter)
+	s.parameters = append(s.parameters, parameter)
 	return nil
 }
 
-func (p *plan) addBodies(d *Document) error {
-	body := p.operation.Body
+func (s *schemas) addBodies(d *Document, body *Body) error {
 	if body == nil {
 		return nil
 	}
@@ -123,7 +137,7 @@ func (p *plan) addBodies(d *Document) error {
 		if err != nil {
 			return fmt.Errorf("requestBody: %w", err)
 		}
-		p.bodies[mediaType] = schema
+		s.bodies[mediaType] = schema
 	}
 	return nil
 }

@@ -94,17 +94,18 @@ func compilePattern(documented string, executed map[string]string) (jsonschema.R
 func executedPatterns(raw map[string]any) (map[string]string, error) {
 	executed := map[string]string{}
 	var problems []string
-	visit(raw, "#", func(pointer string, object map[string]any) {
+	visit(raw, nil, func(at trail, object map[string]any) {
 		own, ok := object["x-mooring-pattern"].(string)
 		if !ok {
 			return
 		}
 		documented := text(object, "pattern")
 		if old, ok := executed[documented]; ok && old != own {
-			problems = append(problems, fmt.Sprintf("%s: x-mooring-pattern differs from that of the same pattern elsewhere", readable(pointer)))
+			problems = append(problems, fmt.Sprintf("%s: x-mooring-pattern differs from that of the same pattern elsewhere", at))
 		}
 		executed[documented] = own
 	})
+	slices.Sort(problems)
 	return executed, joinLines(problems)
 }
 

@@ -105,38 +105,52 @@ func (l *loader) load(from File) {
 		l.claim(f, d)
 	}
 	if len(d.problems) == 0 {
-		p := f.provider()
-		p.source, p.slugAt, p.versionsAt = d.name, d.at["/slug"], d.at["/versions"]
-		p.remember()
-		l.providers = append(l.providers, p)
+		l.add(f, d.name, d.at["/slug"], d.at["/versions"])
 	}
 	l.problems = append(l.problems, d.problems...)
 }
 
-// claim takes the names that must not mean two things: those of connections,
-// operations and schemas.
+// add takes in the provider of a file that is whole.
+func (l *loader) add(f file, source string, slugAt, versionsAt position) {
+	p := f.provider()
+	p.source, p.slugAt, p.versionsAt = source, slugAt, versionsAt
+	p.remember()
+	l.providers = append(l.providers, p)
+}
+
+// claim takes the names of a file.
 func (l *loader) claim(f file, d *document) {
-	take := func(at, kind, name string) {
-		if other, ok := l.before[kind+name]; ok {
-			d.refuse(at, "the %s %q is taken by %s in the program: choose another", kind, name, other)
-			return
+	for _, n := range f.names() {
+		if other, ok := l.before[n.key()]; ok {
+			d.refuse(n.at, "the %s %q is taken by %s in the program: choose another", n.kind, n.name, other)
+			continue
 		}
-		if other, ok := l.taken[kind+name]; ok {
-			d.refuse(at, "the %s %q is taken by %s", kind, name, other)
-			return
+		if other, ok := l.taken[n.key()]; ok {
+			d.refuse(n.at, "the %s %q is taken by %s", n.kind, n.name, other)
+			continue
 		}
-		l.taken[kind+name] = d.name
+		l.taken[n.key()] = d.name
 	}
-	take("/slug", "name", f.Slug)
+}
+
+// claimed is a name that must not mean two things.
+type claimed struct{ at, kind, name string }
+
+func (c claimed) key() string { return c.kind + c.name }
+
+// names are those of the file's connections, operations and schemas.
+func (f file) names() []claimed {
+	all := []claimed{{"/slug", "name", f.Slug}}
 	for i, alias := range f.Aliases {
-		take(fmt.Sprintf("/aliases/%d", i), "name", alias)
+		all = append(all, claimed{fmt.Sprintf("/aliases/%d", i), "name", alias})
 	}
-	take("/prefix", "prefix", f.Prefix)
+	all = append(all, claimed{"/prefix", "prefix", f.Prefix})
 	for _, method := range methods {
 		if o, ok := f.Operations[method]; ok {
-			take(pointerTo("operations", method, "id"), "operation", o.ID)
+			all = append(all, claimed{pointerTo("operations", method, "id"), "operation", o.ID})
 		}
 	}
+	return all
 }
 
 // methods are what a file may have operations for.

@@ -291,12 +291,19 @@ func readFile(name string, data []byte) (file, *document) {
 	if len(d.problems) > 0 {
 		return f, d
 	}
-	decoder := json.NewDecoder(bytes.NewReader(canonical(d.value)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&f); err != nil {
+	f, err := decodeFile(canonical(d.value))
+	if err != nil {
 		d.refuse("", "can't be read: %v", err)
 		return f, d
 	}
 	check(f, d)
 	return f, d
+}
+
+// decodeFile reads a file that is good JSON and keeps to the schema of files.
+func decodeFile(text []byte) (f file, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	err = decoder.Decode(&f)
+	return f, err
 }

@@ -125,14 +125,14 @@ func CheckProviders(own []provider.File, instead ...string) (*provider.Catalogue
 // embedded are the program's own providers, and written its own part of the
 // contract. Neither ever changes.
 var (
-	embedded = sync.OnceValues(func() (*provider.Catalogue, error) { return provider.Load(providers.FS) })
-	written  = sync.OnceValues(func() (*gate.Fragments, error) { return gate.Read(contract.FS) })
+	embedded = sync.OnceValues(func() (*provider.Catalogue, error) { return provider.Unpack(providers.Packed) })
+	written  = sync.OnceValue(func() *gate.Fragments { return gate.Unpack(contract.Packed) })
 )
 
 // readAhead reads both while the database is opened, which takes about as long.
 func readAhead() {
 	go func() { _, _ = embedded() }() // whoever needs them is told what is wrong
-	go func() { _, _ = written() }()
+	go written()
 }
 
 // build makes a generation of the program's own providers and the files of
@@ -148,14 +148,12 @@ func build(ours *provider.Catalogue, own []provider.File, equip func(*provider.C
 	if err != nil {
 		return nil, err
 	}
-	fragments, err := written()
-	if err != nil {
-		return nil, err
-	}
-	document, err := fragments.Assemble(catalogue.Contract())
+	document, err := written().Assemble(catalogue.Contract())
 	if err == nil {
+		cfg := equip(catalogue, document)
+		cfg.Proven = len(own) == 0 // by the tests of contract
 		var handler *gate.Gate
-		if handler, err = gate.New(equip(catalogue, document)); err == nil {
+		if handler, err = gate.New(cfg); err == nil {
 			return &generation{catalogue: catalogue, document: document, handler: handler}, nil
 		}
 	}
