@@ -59,7 +59,7 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"header": word(header), "body": body, "keep": word(keep), "basic": word(basic), "write": word(write),
 	"every": word(every), "remember": word(remember), "same-as": word(sameAs), "log": log,
 	"publish-keys": word(publishKeys), "assert": word(assert), "await": word(await),
-	"receiver": word(receiver), "until": word(until),
+	"receiver": word(receiver), "until": word(until), "flood": word(flood),
 }
 
 // word makes a command of a function that has no use for "!".
@@ -174,24 +174,30 @@ func send(ts *testscript.TestScript, s *story, args []string) {
 
 func request(method string) func(*testscript.TestScript, bool, []string) {
 	return word(func(ts *testscript.TestScript, s *story, args []string) {
-		if !s.expected {
-			ts.Fatalf("the request before this one has no expect")
-		}
-		if len(args) < 1 || len(args) > 2 {
-			ts.Fatalf("say %s /path [body]", method)
-		}
-		var content []byte
-		if len(args) == 2 {
-			content = []byte(args[1])
-			if file, ok := strings.CutPrefix(args[1], "@"); ok {
-				content = []byte(ts.ReadFile(file))
-			}
-		}
-		answer, err := s.ask(method, args[0], s.headers(content != nil), content)
-		ts.Check(err)
-		s.answer, s.expected, s.extra = answer, false, nil
-		ts.Logf("%d %s", answer.Status, answer.Body)
+		s.make(ts, method, args)
+		s.extra = nil
 	})
+}
+
+// make makes one request.
+func (s *story) make(ts *testscript.TestScript, method string, args []string) {
+	if !s.expected {
+		ts.Fatalf("the request before this one has no expect")
+	}
+	if len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("say %s /path [body]", method)
+	}
+	var content []byte
+	if len(args) == 2 {
+		content = []byte(args[1])
+		if file, ok := strings.CutPrefix(args[1], "@"); ok {
+			content = []byte(ts.ReadFile(file))
+		}
+	}
+	answer, err := s.ask(method, args[0], s.headers(content != nil), content)
+	ts.Check(err)
+	s.answer, s.expected = answer, false
+	ts.Logf("%d %s", answer.Status, answer.Body)
 }
 
 // visit follows a link of this server.
