@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"mooring/internal/account"
 	"mooring/internal/connection"
@@ -28,19 +30,16 @@ func (o operations) listAccounts(ctx context.Context, call *gate.Call, _ struct{
 	if err != nil {
 		return gate.Reply{}, err
 	}
-	body := []byte{'['}
+	items, token := make([][]byte, len(page)), o.pagingTokens(call)
 	for i, a := range page {
-		if i > 0 {
-			body = append(body, ',')
-		}
 		connections := wire.Connections(a.Connections, o.Catalogue.Get, o.PublicURL)
-		one, err := wire.Account(a.Whole, connections, o.pagingToken(call, string(a.ID)), true)
+		one, err := wire.Account(a.Whole, connections, token(string(a.ID)), true)
 		if err != nil {
 			return gate.Reply{}, err
 		}
-		body = append(body, one...)
+		items[i] = one
 	}
-	return gate.Reply{Body: append(body, ']')}, nil
+	return gate.Reply{Body: slices.Concat([]byte{'['}, bytes.Join(items, []byte{','}), []byte{']'})}, nil
 }
 
 // ownerIsThere refuses a list of an owner that is not there, which only a

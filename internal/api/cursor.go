@@ -23,7 +23,13 @@ const pagingMAC = 16
 // pagingToken names a position in the list that a call asks for. Positions
 // are told to the client: they must hold nothing that the items do not show.
 func (o operations) pagingToken(call *gate.Call, position string) string {
-	return tokenAt(position, o.pagingMAC(call, position))
+	return o.pagingTokens(call)(position)
+}
+
+// pagingTokens is pagingToken for the items of one page.
+func (o operations) pagingTokens(call *gate.Call) func(position string) string {
+	mac := o.pagingMAC(call)
+	return func(position string) string { return tokenAt(position, mac(position)) }
 }
 
 func tokenAt(position string, mac []byte) string {
@@ -37,7 +43,7 @@ func (o operations) startingAfter(call *gate.Call) (string, error) {
 	if !given {
 		return "", nil
 	}
-	position, ok := positionIn(token, func(position string) []byte { return o.pagingMAC(call, position) })
+	position, ok := positionIn(token, o.pagingMAC(call))
 	if !ok {
 		return "", badCursor()
 	}
@@ -62,18 +68,25 @@ func badCursor() error {
 	})
 }
 
-func (o operations) pagingMAC(call *gate.Call, position string) []byte {
-	mac := hmac.New(sha256.New, o.Access.FingerprintKey())
+// pagingMAC makes the MACs of positions in the list that a call asks for.
+func (o operations) pagingMAC(call *gate.Call) func(position string) []byte {
 	filters := url.Values{}
 	for name, values := range call.Queries() {
 		if name != "limit" && name != "starting_after" {
 			filters[name] = values
 		}
 	}
+	var list []byte
 	for _, part := range []string{
-		"paging", string(call.Caller.Account), call.Caller.Provider, call.Operation.ID, call.CanonicalPath(), filters.Encode(), position,
+		"paging", string(call.Caller.Account), call.Caller.Provider, call.Operation.ID, call.CanonicalPath(), filters.Encode(),
 	} {
-		fmt.Fprintf(mac, "%d:%s", len(part), part)
+		list = fmt.Appendf(list, "%d:%s", len(part), part)
 	}
-	return mac.Sum(nil)[:pagingMAC]
+	mac := hmac.New(sha256.New, o.Access.FingerprintKey())
+	return func(position string) []byte {
+		mac.Reset()
+		mac.Write(list)
+		fmt.Fprintf(mac, "%d:%s", len(position), position)
+		return mac.Sum(nil)[:pagingMAC]
+	}
 }

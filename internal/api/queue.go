@@ -61,10 +61,10 @@ func (o operations) listQueue(ctx context.Context, call *gate.Call, _ struct{}) 
 			return gate.Reply{}, err
 		}
 	}
-	rows := make([]queueRow, len(found))
+	rows, token := make([]queueRow, len(found)), o.pagingTokens(call)
 	for i, r := range found {
 		rows[i] = o.queueRow(r, f.Now)
-		rows[i].PagingToken = o.pagingToken(call, f.Position(r).String())
+		rows[i].PagingToken = token(f.Position(r).String())
 	}
 	if asCSV {
 		return queueCSV(rows)

@@ -62,7 +62,7 @@ func (s *Store) Accounts(
 	}
 	err = s.snapshot(ctx, func(t *tx) error {
 		ids, err := t.page(ctx, filter.streams(t, owner), after, limit)
-		if err == nil {
+		if err == nil && t.arrays {
 			ids, err = t.fitting(ctx, ids)
 		}
 		if err == nil {
@@ -87,24 +87,30 @@ func (t *tx) page(ctx context.Context, from stream, after account.ID, limit int)
 	return ids, nil
 }
 
-// profiled loads accounts by their ids, which are sorted.
+// profiled loads accounts by their ids, which are sorted; fewer when they are
+// large.
 func (t *tx) profiled(ctx context.Context, ids []account.ID) ([]Profiled, error) {
-	page, keys := make([]Profiled, 0, len(ids)), make([][]any, len(ids))
-	for i, id := range ids {
-		keys[i] = []any{string(id)}
-	}
-	if err := t.loadMany(ctx, profilesOf, keys, func(r row) error {
-		w, err := scanWhole(r)
+	b, page := newBrief(ids), make([]Profiled, 0, len(ids))
+	if err := b.read(ctx, func(ctx context.Context, keys [][]any, scan func(row) error) error {
+		return t.loadMany(ctx, profilesOf, keys, scan)
+	}, func(r row) error {
+		w, size, err := scanWeighed(r)
 		page = append(page, Profiled{Whole: w})
+		if err == nil {
+			b.weight[b.number[w.ID]] = size
+		}
 		return err
 	}); err != nil {
 		return nil, err
 	}
-	of, err := t.connections(ctx, ids...)
-	for i := range page {
-		page[i].Connections = of[page[i].ID]
+	if err := b.load(ctx, t); err != nil {
+		return nil, err
 	}
-	return page, err
+	page = page[:len(b.fitting())]
+	for i := range page {
+		page[i].Connections = b.of[page[i].ID]
+	}
+	return page, nil
 }
 
 // streams are the accounts of an owner that pass the filter. The rarest should

@@ -176,7 +176,7 @@ func (t *tx) show(ctx context.Context, w account.Whole, show func(Profiled) (Ans
 	if err != nil {
 		return Answer{}, err
 	}
-	return show(Profiled{w, all[w.ID]})
+	return show(Profiled{w, all})
 }
 
 // Shown reads an account with its profile and its connections, all of one
@@ -200,19 +200,25 @@ func (s *Store) Shown(ctx context.Context, caller auth.Caller, owner, id account
 			return fault.Missing()
 		}
 		all, err := t.connections(ctx, id)
-		shown = Profiled{*found, all[id]}
+		shown = Profiled{*found, all}
 		return err
 	})
 	return shown, err
 }
 
-func scanWhole(r row) (w account.Whole, err error) {
+func scanWhole(r row) (account.Whole, error) {
+	w, _, err := scanWeighed(r)
+	return w, err
+}
+
+// scanWeighed is scanWhole, and how long the profile is.
+func scanWeighed(r row) (w account.Whole, size int, err error) {
 	var text []byte
 	if w.Account, err = scanAccount(r, &text); err != nil {
-		return w, err
+		return w, 0, err
 	}
 	w.Profile, err = account.ParseProfile(text)
-	return w, err
+	return w, len(text), err
 }
 
 // profileOf reads the profile of an account within a transaction.
