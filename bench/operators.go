@@ -3,11 +3,8 @@ package main
 import (
 	"bufio"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"mooring/bench/load"
@@ -143,11 +140,7 @@ func (b *bench) syncing() error {
 		return err
 	}
 	text := request("POST", "/v1/operator/accounts/T2#######/connections/vipps/sync", s.addr, "Authorization: Bearer "+token, "Content-Length: 0")
-	head, tail, _ := strings.Cut(text, "#######")
-	var at atomic.Int64
-	m, err := load.Times(b.ctx, s.addr, 16, int64(n), func(_ *rand.Rand, buf []byte) []byte {
-		return fmt.Appendf(append(buf, head...), "%07d%s", at.Add(1)-1, tail)
-	})
+	m, err := load.Times(b.ctx, s.addr, 16, int64(n), inTurn(int64(n), text))
 	if err != nil {
 		return err
 	}
