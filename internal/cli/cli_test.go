@@ -338,3 +338,15 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// What is written to a device that nobody looks at is not written for people.
+func TestADeviceIsNoTerminal(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if isTerminal(null) {
+		t.Error("it is taken for a terminal")
+	}
+}

@@ -82,6 +82,9 @@ func posted(ctx context.Context, post Poster, m outbound.Message, at time.Time) 
 	}
 	result.Status = answer.Status
 	result.RetryAfter = retryAfter(answer.Header.Get("Retry-After"), at)
+	if len(answer.Body) == 0 && result.OK() {
+		return result, nil // it says no more than its status
+	}
 	return result, kept(blanked(answer, m.Header))
 }
 
@@ -147,11 +150,8 @@ func retryAfter(text string, now time.Time) time.Duration {
 // keptHeaders is how many headers of an answer are kept.
 const keptHeaders = 32
 
-// kept is an answer as it is kept; nil when it says no more than its status.
+// kept is an answer as it is kept.
 func kept(a outbound.Answer) []byte {
-	if len(a.Body) == 0 && a.Status >= 200 && a.Status <= 299 {
-		return nil
-	}
 	names := make([]string, 0, len(a.Header))
 	for name := range a.Header {
 		names = append(names, name)

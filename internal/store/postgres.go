@@ -70,10 +70,28 @@ func (e *postgres) refusal(err error) error {
 		return one
 	}
 	if silent(err) {
-		// One line per host that was tried.
-		return fmt.Errorf("PostgreSQL can't be reached: %s", strings.Join(strings.Fields(err.Error()), " "))
+		return fmt.Errorf("PostgreSQL can't be reached: %s", inOneLine(err))
 	}
 	return err
+}
+
+// inOneLine is what went wrong on each way that was tried to each host, each
+// said once: a host that is gone is gone whichever way.
+func inOneLine(err error) string {
+	text := ""
+	for line := range strings.Lines(err.Error()) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.Contains(text, line):
+		case text == "":
+			text = line
+		case strings.HasSuffix(text, ":"):
+			text += " " + line
+		default:
+			text += "; " + line
+		}
+	}
+	return text
 }
 
 // chores give positions to what is told; the rest the server does itself.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"maps"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -285,6 +286,26 @@ func TestAServerThatIsNotThereIsRefusedWithoutItsPassword(t *testing.T) {
 	if _, err := Open(context.Background(), cfg); strings.Contains(err.Error(), "canary") {
 		t.Errorf("the refusal tells the password: %v", err)
 	}
+}
+
+// There are two ways to secure a line, and each is tried.
+func TestAServerThatIsNotThereIsToldOfOnce(t *testing.T) {
+	at := nowhere(t)
+	_, err := Open(context.Background(), Config{Database: "postgres://mooring@" + at + "," + nowhere(t) + "/x"})
+	if err == nil || strings.Count(err.Error(), "dial tcp "+at) != 1 || strings.Count(err.Error(), "dial tcp") != 2 {
+		t.Error(err)
+	}
+}
+
+// nowhere is an address where nobody listens.
+func nowhere(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // Who may not read the tables is told so, and not to make what is there.

@@ -48,6 +48,21 @@ func Build(dir string, race bool) (string, error) {
 	return binary, nil
 }
 
+// Main runs the tests of a package with what build puts into a directory, which
+// is gone when they are over, and gives the exit code.
+func Main(tests interface{ Run() int }, build func(dir string) error) int {
+	dir, err := os.MkdirTemp("", "mooring-test-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return tests.Run()
+}
+
 // Ready is what `mooring dev --ready-file` writes once it answers.
 type Ready struct {
 	BaseURL          string `json:"base_url"`

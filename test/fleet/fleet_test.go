@@ -10,7 +10,6 @@ package fleet
 import (
 	"context"
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -33,21 +32,10 @@ var binary string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "mooring-fleet-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if binary, err = drive.Build(dir, false); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(drive.Main(m, func(dir string) (err error) {
+		binary, err = drive.Build(dir, false)
+		return err
+	}))
 }
 
 // fleet is some nodes on one database, with the accounts of `mooring dev`.

@@ -6,7 +6,6 @@ package product
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -24,21 +23,10 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "mooring-product-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if binary, err = drive.Build(dir, false); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(drive.Main(m, func(dir string) (err error) {
+		binary, err = drive.Build(dir, false)
+		return err
+	}))
 }
 
 // dev starts a `mooring dev` that is gone when the test is over.

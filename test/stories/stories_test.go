@@ -26,26 +26,14 @@ var traced, plain string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "mooring-stories-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	plain, err = drive.Build(filepath.Join(dir, "plain"), false)
-	traced = plain
-	if err == nil && raceDetector {
-		traced, err = drive.Build(filepath.Join(dir, "traced"), true)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(drive.Main(m, func(dir string) (err error) {
+		plain, err = drive.Build(filepath.Join(dir, "plain"), false)
+		traced = plain
+		if err == nil && raceDetector {
+			traced, err = drive.Build(filepath.Join(dir, "traced"), true)
+		}
+		return err
+	}))
 }
 
 func TestStories(t *testing.T) {
