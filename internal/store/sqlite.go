@@ -51,9 +51,9 @@ func (ps pragmas) without(name string) pragmas {
 }
 
 const (
-	busyTimeout = 5_000  // milliseconds
+	busyTimeout = 5_000       // milliseconds
 	logPages    = 4 * longLog // of the write-ahead log before the writer copies all of it itself
-	writerCache = 8_192  // KiB of pages in memory: a batch that touches more writes them twice. Twice as many made a lone write a fifth dearer
+	writerCache = 8_192       // KiB of pages in memory: a batch that touches more writes them twice. Twice as many made a lone write a fifth dearer
 )
 
 func is(want string) func(string) bool { return func(got string) bool { return got == want } }
