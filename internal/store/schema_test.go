@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -21,15 +23,33 @@ func TestEveryStatementIsPreparedOnBothEngines(t *testing.T) {
 					t.Errorf("not prepared: %s", st.text(s.engine))
 				}
 				// The text for one row must serve PostgreSQL too.
-				stmt, err := p.db.Prepare(st.one)
-				if err != nil {
-					t.Errorf("prepare %q: %v", st.one, err)
-					continue
+				for _, text := range []string{st.one, st.text(s.engine)} {
+					if err := prepareNow(t.Context(), p.db, text); err != nil {
+						t.Errorf("prepare %q: %v", text, err)
+					}
 				}
-				stmt.Close()
 			}
 		})
 	}
+}
+
+// prepareNow prepares a statement as the driver does.
+func prepareNow(ctx context.Context, db *sql.DB, text string) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error {
+		if lazy, ok := c.(sqliteConn); ok {
+			c = lazy.sqliteDriver
+		}
+		stmt, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, text)
+		if err != nil {
+			return err
+		}
+		return stmt.Close()
+	})
 }
 
 func TestNoStatementReadsAClock(t *testing.T) {

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// sqliteConn is a connection that prepares a statement when it is first run:
+// a process runs a few of all there are, and a start would wait for each.
+type sqliteConn struct{ sqliteDriver }
+
+// sqliteDriver is what the connections of the driver can do.
+type sqliteDriver interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.Pinger
+	driver.QueryerContext
+	driver.SessionResetter
+	driver.Validator
+}
+
+func (c sqliteConn) Prepare(text string) (driver.Stmt, error) {
+	return &sqliteStatement{conn: c.sqliteDriver, text: text}, nil
+}
+
+func (c sqliteConn) PrepareContext(_ context.Context, text string) (driver.Stmt, error) {
+	return c.Prepare(text)
+}
+
+// sqliteStatement is a statement of one connection, and used by one goroutine
+// at a time, as that is.
+type sqliteStatement struct {
+	conn     sqliteDriver
+	text     string
+	prepared driver.Stmt // nil until it was run
+}
+
+func (st *sqliteStatement) prepare(ctx context.Context) (err error) {
+	if st.prepared == nil {
+		st.prepared, err = st.conn.PrepareContext(ctx, st.text)
+	}
+	return err
+}
+
+func (st *sqliteStatement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := st.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return st.prepared.(driver.StmtExecContext).ExecContext(ctx, args)
+}
+
+func (st *sqliteStatement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := st.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return st.prepared.(driver.StmtQueryContext).QueryContext(ctx, args)
+}
+
+// Exec and Query are asked by nobody who can ask with a context.
+func (st *sqliteStatement) Exec([]driver.Value) (driver.Result, error) { return nil, driver.ErrSkip }
+
+func (st *sqliteStatement) Query([]driver.Value) (driver.Rows, error) { return nil, driver.ErrSkip }
+
+// NumInput leaves it to the driver to count arguments.
+func (st *sqliteStatement) NumInput() int { return -1 }
+
+func (st *sqliteStatement) Close() error {
+	if st.prepared == nil {
+		return nil
+	}
+	return st.prepared.Close()
+}
