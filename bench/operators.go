@@ -13,7 +13,7 @@ import (
 // operators measures what those wait for who run Mooring.
 func (b *bench) operators() error {
 	fmt.Print("\n## What operators wait for\n\n| what | took | |\n| --- | --- | --- |\n")
-	for _, one := range []func() error{b.importing, b.lists, b.syncing, b.restoring} {
+	for _, one := range []func() error{b.importing, b.lists, b.syncing, b.restoring, b.moving} {
 		if err := one(); err != nil {
 			return err
 		}
@@ -170,5 +170,37 @@ func (b *bench) restoring() error {
 	}
 	tell(fmt.Sprintf("restore of %d connections from a copy of the files, to the first answer", b.big), time.Since(begun), "%d MB", bytes/1_000_000)
 	s.kill()
+	return nil
+}
+
+// moving writes a big database to a file and fills another with it, which is
+// the way from one engine to the other.
+func (b *bench) moving() error {
+	from, err := b.database(b.big)
+	if err != nil {
+		return err
+	}
+	dir, err := b.directory()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "whole.export")
+	begun := time.Now()
+	if _, err := command(b.ctx, dir, b.mooring, "export", "--data", filepath.Join(from, "data"), "--out", file); err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	tell(fmt.Sprintf("export of %d connections (`mooring export`, SQLite)", b.big), took, "%d MB, %.0f connections a second", info.Size()/1_000_000, float64(b.big)/took.Seconds())
+	begun = time.Now()
+	if _, err := command(b.ctx, dir, b.mooring, "import", "--into-data", filepath.Join(dir, "data"), file); err != nil {
+		return err
+	}
+	took = time.Since(begun)
+	tell(fmt.Sprintf("restore of %d connections from an export, into SQLite", b.big), took, "%.0f connections a second", float64(b.big)/took.Seconds())
 	return nil
 }

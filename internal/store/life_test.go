@@ -11,25 +11,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// holdingUp has a change wait in its decision, and whoever writes with it, until
+// release, which returns when it is done.
+func holdingUp(t *testing.T, s *Store, c Change) (release func()) {
+	t.Helper()
+	held, let := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(held) })
+	decide := c.Decide
+	c.Decide = func(f Found) (Decision, error) { enter(); <-let; return decide(f) }
+	var writer sync.WaitGroup
+	writer.Go(func() { mustChange(t, s, c) })
+	<-held
+	return func() {
+		close(let)
+		writer.Wait()
+	}
+}
+
 func testQueueFull(t *testing.T, d door) {
 	tune := standard
 	tune.queue = 3
 	s := inhabit(t, openTuned(t, d(t), tune))
-	held, release := make(chan struct{}), make(chan struct{})
-	enter := sync.OnceFunc(func() { close(held) })
-	holder := signing(merchant)
-	decide := holder.Decide
-	holder.Decide = func(f Found) (Decision, error) { enter(); <-release; return decide(f) }
+	release := holdingUp(t, s, signing(merchant))
 	var wg sync.WaitGroup
-	wg.Go(func() { mustChange(t, s, holder) })
-	<-held
 	for i := range tune.queue {
 		wg.Go(func() { mustChange(t, s, posting(enabled("step"))) })
 		awaitQueue(s.route(merchantID).queue, i+1)
 	}
 	_, err := s.Change(context.Background(), posting(enabled("one too many")))
 	wantUnavailable(t, err)
-	close(release)
+	release()
 	wg.Wait()
 	wantNames(t, s, "signup_received", "step", "step", "step")
 }
@@ -38,14 +49,8 @@ func testCloseDrains(t *testing.T, d door) {
 	cfg := d(t)
 	s := inhabit(t, openStore(t, cfg))
 	mustChange(t, s, signing(merchant))
-	held, release := make(chan struct{}), make(chan struct{})
-	enter := sync.OnceFunc(func() { close(held) })
-	holder := posting(enabled("held"))
-	decide := holder.Decide
-	holder.Decide = func(f Found) (Decision, error) { enter(); <-release; return decide(f) }
+	release := holdingUp(t, s, posting(enabled("held")))
 	var writers, closer sync.WaitGroup
-	writers.Go(func() { mustChange(t, s, holder) })
-	<-held
 	for i := range 10 {
 		writers.Go(func() { mustChange(t, s, posting(enabled("step"))) })
 		awaitQueue(s.route(merchantID).queue, i+1)
@@ -62,7 +67,7 @@ func testCloseDrains(t *testing.T, d door) {
 	wantUnavailable(t, err)
 	wantUnavailable(t, s.Ping(context.Background()))
 	wantUnavailable(t, s.AddKey(context.Background(), SealedKey{ID: "k", Purpose: "signing", CreatedAt: noon}))
-	close(release)
+	release()
 	writers.Wait()
 	closer.Wait()
 	if c := whole(t, openStore(t, cfg)); c.LastSeq != 12 {
@@ -129,19 +134,11 @@ func TestReadinessWaitsForNoWriter(t *testing.T) {
 			tune := standard
 			tune.slow = test.slow
 			s := inhabit(t, openTuned(t, newSQLite(t), tune))
-			held, release := make(chan struct{}), make(chan struct{})
-			enter := sync.OnceFunc(func() { close(held) })
-			holder := signing(merchant)
-			decide := holder.Decide
-			holder.Decide = func(f Found) (Decision, error) { enter(); <-release; return decide(f) }
-			var wg sync.WaitGroup
-			wg.Go(func() { mustChange(t, s, holder) })
-			<-held
+			release := holdingUp(t, s, signing(merchant))
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			err := s.Ping(ctx)
 			cancel()
-			close(release)
-			wg.Wait()
+			release()
 			if test.ready {
 				must(t, err)
 			} else if wantUnavailable(t, err); !strings.Contains(err.Error(), "has been writing") {

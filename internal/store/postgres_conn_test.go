@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -88,35 +87,18 @@ func securing(t *testing.T, dsn string) *securer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	at, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := &securer{certificate: https.TLS, config: config}
 	query := at.Query()
-	host, port, _ := net.SplitHostPort(listener.Addr().String())
+	host, port, _ := net.SplitHostPort(storetest.Serve(t, p.serve))
 	query.Set("host", host)
 	query.Set("port", port)
 	query.Set("sslmode", "prefer")
 	at.RawQuery = query.Encode()
-	p := &securer{url: at.String(), certificate: https.TLS, config: config}
-	var serving sync.WaitGroup
-	t.Cleanup(func() { listener.Close(); serving.Wait() })
-	serving.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() {
-				defer client.Close()
-				p.serve(client)
-			})
-		}
-	})
+	p.url = at.String()
 	return p
 }
 

@@ -31,6 +31,13 @@ func Pooled(tb testing.TB, dsn, mode string) string {
 			return bounced(tb, program, config, mode)
 		}
 	}
+	return at(tb, dsn, Serve(tb, func(client net.Conn) { standIn(client, config) }))
+}
+
+// Serve has serve talk to each client of the address that it gives, until the
+// test is over. It closes the connection itself.
+func Serve(tb testing.TB, serve func(client net.Conn)) (address string) {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
@@ -41,15 +48,15 @@ func Pooled(tb testing.TB, dsn, mode string) string {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
-				return
+				return // closed
 			}
 			serving.Go(func() {
 				defer client.Close()
-				standIn(client, config)
+				serve(client)
 			})
 		}
 	})
-	return at(tb, dsn, listener.Addr().String())
+	return listener.Addr().String()
 }
 
 // bounced starts PgBouncer, which listens in a directory of its own.
