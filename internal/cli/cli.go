@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -111,7 +112,7 @@ func lost(out io.Writer) error {
 
 func runCommand(ctx context.Context, args []string, stdio Stdio) int {
 	exit := -1
-	parser, err := newParser(stdio, func(code int) { exit = code })
+	parser, err := newParser(grammar(args), stdio, func(code int) { exit = code })
 	if err != nil {
 		fmt.Fprintln(stdio.Err, "mooring:", err)
 		return exitFailed
@@ -160,8 +161,23 @@ func unsetEmpty() {
 	}
 }
 
-func newParser(stdio Stdio, exit func(int)) (*kong.Kong, error) {
-	return kong.New(&app{},
+// grammar is what there is to understand: of a command line that begins with a
+// command, nothing but that, since whoever starts a server waits for it.
+// Completion knows all of them.
+func grammar(args []string) any {
+	whole := reflect.TypeFor[app]()
+	version, _ := whole.FieldByName("ShowVersion")
+	for field := range whole.Fields() {
+		_, command := field.Tag.Lookup("cmd")
+		if command && len(args) > 0 && args[0] == strings.ToLower(field.Name) && field.Type != reflect.TypeFor[completionCommand]() {
+			return reflect.New(reflect.StructOf([]reflect.StructField{version, field})).Interface()
+		}
+	}
+	return &app{}
+}
+
+func newParser(grammar any, stdio Stdio, exit func(int)) (*kong.Kong, error) {
+	return kong.New(grammar,
 		kong.Name("mooring"), kong.Description(description),
 		kong.Writers(stdio.Out, stdio.Err), kong.Exit(exit),
 		kong.DefaultEnvars("MOORING"), kong.Vars{"version": versionLine()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -9,11 +9,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
 
 	"mooring/internal/store/storetest"
 )
@@ -29,7 +31,7 @@ func run(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 func TestEveryCommandHasHelpWithTwoExamples(t *testing.T) {
-	parser, err := newParser(Stdio{}, func(int) {})
+	parser, err := newParser(&app{}, Stdio{}, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +44,40 @@ func TestEveryCommandHasHelpWithTwoExamples(t *testing.T) {
 		for _, flag := range command.Flags {
 			if flag.Help == "" {
 				t.Errorf("%s --%s has no help", command.FullPath(), flag.Name)
+			}
+		}
+	}
+}
+
+func TestACommandIsUnderstoodAloneAsAmongAll(t *testing.T) {
+	made := func(grammar any) *kong.Kong {
+		parser, err := newParser(grammar, Stdio{}, func(int) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parser
+	}
+	says := func(parser *kong.Kong, args []string) string {
+		var out strings.Builder
+		parser.Stdout, parser.Stderr = &out, &out
+		if _, err := parser.Parse(args); err != nil {
+			fmt.Fprintln(&out, err, meant(err))
+		}
+		return out.String()
+	}
+	all, alone := made(&app{}), map[string]*kong.Kong{}
+	for _, command := range all.Model.Leaves(true) {
+		path := strings.Fields(words(command))
+		if alone[path[0]] == nil {
+			alone[path[0]] = made(grammar(path))
+			if n := len(alone[path[0]].Model.Children); n != 1 && path[0] != "completion" {
+				t.Errorf("%s: %d commands", path[0], n)
+			}
+		}
+		for _, more := range []string{"--help", "--no-such-flag", "one two three four"} {
+			args := append(slices.Clone(path), strings.Fields(more)...)
+			if diff := cmp.Diff(says(all, args), says(alone[path[0]], args)); diff != "" {
+				t.Errorf("mooring %s (-among all +alone):\n%s", strings.Join(args, " "), diff)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ const configurationPage = "../../docs/configuration.md"
 
 // TestEverySettingIsDocumented holds docs/configuration.md to the flags.
 func TestEverySettingIsDocumented(t *testing.T) {
-	parser, err := newParser(Stdio{}, func(int) {})
+	parser, err := newParser(&app{}, Stdio{}, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
