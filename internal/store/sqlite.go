@@ -114,7 +114,7 @@ func (e *sqlite) open(ctx context.Context, wrap func(driver.Connector) driver.Co
 		return nil, nil, err
 	}
 	e.side = fixed(sql.OpenDB(side), 1)
-	return fixed(sql.OpenDB(wrap(writing)), 1), fixed(sql.OpenDB(wrap(reading)), readers), nil
+	return fixed(sql.OpenDB(wrap(writing)), 1), fixed(sql.OpenDB(wrap(readingConnector{reading, e})), readers), nil
 }
 
 // fixed keeps n connections open for good: opening one costs more than most

@@ -59,6 +59,7 @@ const (
 // tx is a transaction with the prepared statements of its pool.
 type tx struct {
 	*sql.Tx
+	direct  *readingConn // in the place of Tx and bound, of a read of a file of ours
 	pool    *pool
 	arrays  bool
 	bound   []*sql.Stmt // the pool's statements bound to this transaction, as they are needed
@@ -88,6 +89,9 @@ func (t *tx) bind(ctx context.Context, st *statement) *sql.Stmt {
 
 // load runs a query and hands every row to scan.
 func (t *tx) load(ctx context.Context, st *statement, scan func(row) error, args ...any) error {
+	if t.direct != nil {
+		return t.direct.load(ctx, st, scan, args)
+	}
 	rows, err := t.bind(ctx, st).QueryContext(ctx, args...)
 	return each(rows, err, scan)
 }
@@ -177,6 +181,11 @@ func columns(rows [][]any) []any {
 // snapshot runs fn in a read-only transaction that sees one state.
 func (s *Store) snapshot(ctx context.Context, fn func(t *tx) error) error {
 	return s.readAgain(ctx, func() error {
+		if s.engine.alone() {
+			if err := s.directly(ctx, fn); !errors.Is(err, errIndirect) {
+				return err
+			}
+		}
 		t, err := s.begin(ctx, s.read, s.engine.snapshot())
 		if err != nil {
 			return err
