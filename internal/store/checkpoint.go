@@ -17,8 +17,8 @@ const (
 	// fewPages are so few that the writer may copy them itself.
 	fewPages = 256
 	// restartAbove is from how many pages on writers are made to wait for the
-	// log to start over, restartEvery how often, and restartWait for how long at
-	// most, in milliseconds.
+	// log to start over, restartEvery how often, there and to cut it, and
+	// restartWait for how long at most, in milliseconds.
 	restartAbove = 2 * longLog
 	restartEvery = 2 * time.Second
 	restartWait  = 250
@@ -32,11 +32,12 @@ var sideConnection = append([]pragma{{"busy_timeout", strconv.Itoa(restartWait),
 // chores copy the write-ahead log into the file beside the writer, and see that
 // it starts over before the writer would have to copy a long one.
 //
-// After an erasure they cut the log. What was erased is overwritten in the file
+// After an erasure they cut the log, and at the start, since the process before
+// may have been killed after one. What was erased is overwritten in the file
 // (secure_delete), but older frames of the log hold it until then. That has to
 // wait for readers of an older state, so it is tried again until it succeeds.
 func (e *sqlite) chores(ctx context.Context, s *Store) {
-	c := copier{store: s, side: e.side}
+	c := copier{store: s, side: e.side, wiped: -1}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -60,14 +61,14 @@ type copier struct {
 	side          *sql.DB
 	copied, wiped int64 // commits and erasures of which everything is in the file
 	at            time.Time
-	restarted     time.Time
+	held          time.Time // when writers were last made to wait
 }
 
 // look does what is worth doing now.
 func (c *copier) look(ctx context.Context) error {
 	commits, erased := c.store.commits.Load(), c.store.erased.Load()
-	if erased != c.wiped {
-		l, err := checkpoint(ctx, c.side, "TRUNCATE")
+	if erased != c.wiped && time.Since(c.held) > restartEvery {
+		l, err := c.hold(ctx, "TRUNCATE")
 		if err == nil && !l.kept {
 			c.wiped, c.copied = erased, commits
 		}
@@ -86,7 +87,7 @@ func (c *copier) look(ctx context.Context) error {
 	if c.at = time.Now(); l.left() == 0 {
 		c.copied = commits
 	}
-	if l.length > restartAbove && time.Since(c.restarted) > restartEvery {
+	if l.length > restartAbove && time.Since(c.held) > restartEvery {
 		return c.restart(ctx)
 	}
 	return nil
@@ -111,12 +112,21 @@ func (c *copier) copy(ctx context.Context) (l wal, err error) {
 // restart has writers wait until no reader is left at the front of the log, for
 // a moment: readers at every moment would keep it from ever starting over.
 func (c *copier) restart(ctx context.Context) error {
-	c.restarted = time.Now()
-	l, err := checkpoint(ctx, c.side, "RESTART")
+	l, err := c.hold(ctx, "RESTART")
 	if err == nil && l.kept {
 		c.store.log.Warn("the write-ahead log is long, and a reader that stays keeps it from starting over", "pages", l.length)
 	}
 	return err
+}
+
+// hold copies the log in a way for which writers wait as long as readers keep
+// it from finishing. Whoever calls it leaves the writers time in between.
+func (c *copier) hold(ctx context.Context, mode string) (wal, error) {
+	l, err := checkpoint(ctx, c.side, mode)
+	if l.kept {
+		c.held = time.Now()
+	}
+	return l, err
 }
 
 // wal is how far a log is copied into its file, in pages.

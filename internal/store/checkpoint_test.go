@@ -24,7 +24,7 @@ func TestTheLogIsCopiedIntoTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if log.length > 0 && log.left() == 0 {
+		if log.left() == 0 {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -131,3 +131,47 @@ func TestTheLogIsCutAfterAnErasure(t *testing.T) {
 		}
 	}
 }
+
+// A reader that stays after an erasure, such as an export, keeps no writer from
+// its work for longer than a moment.
+func TestWritersGoOnWhileTheLogCannotBeCut(t *testing.T) {
+	s, signup := planted(t, newSQLite(t))
+	reader, err := s.begin(context.Background(), s.read, s.engine.snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { must(t, reader.Rollback()) }()
+	if _, err := reader.exists(context.Background(), epochPlain); err != nil {
+		t.Fatal(err)
+	}
+	erase(t, s, signup)
+	for range 600 {
+		mustChange(t, s, posting(enabled("more")))
+	}
+}
+
+// A process that is killed between an erasure and the cut leaves the log as it
+// is, and the next one cuts it.
+func TestALogThatAKillLeftIsCutAtTheStart(t *testing.T) {
+	s, signup := planted(t, newSQLite(t))
+	s.stopChores()
+	erase(t, s, signup)
+	again := newSQLite(t)
+	left := again.DataDir
+	for _, name := range []string{databaseFile, databaseFile + "-wal"} {
+		text, err := os.ReadFile(filepath.Join(s.engine.(*sqlite).dir, name))
+		must(t, err)
+		must(t, os.MkdirAll(left, 0o700))
+		must(t, os.WriteFile(filepath.Join(left, name), text, 0o600))
+	}
+	if found(t, left) == nil {
+		t.Fatal("the log was cut before the kill, so this shows nothing")
+	}
+	openStore(t, again)
+	end := time.Now().Add(20 * time.Second)
+	for found(t, left) != nil {
+		if time.Now().After(end) {
+			t.Fatalf("the files still hold %v", found(t, left))
+		}
+	}
+}
