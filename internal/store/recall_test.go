@@ -167,8 +167,8 @@ func TestWhatChangesConnectionsIsKnown(t *testing.T) {
 		connectionAdded: true, connectionMoved: true, connectionAdvanced: true, signupAdded: true, signupMoved: true,
 		eventAdded: true, accountAdded: true, accountUpdated: true, profileSaved: false, answerAdded: false, connectionSeen: false,
 	} {
-		if st.recalled != want {
-			t.Errorf("%s: %v", st.one, st.recalled)
+		if st.recalled() != want {
+			t.Errorf("%s: %v", st.one, st.recalled())
 		}
 	}
 }

@@ -37,11 +37,17 @@ type sqliteStatement struct {
 	prepared driver.Stmt // nil until it was run
 }
 
-func (st *sqliteStatement) prepare(ctx context.Context) (err error) {
-	if st.prepared == nil {
-		st.prepared, err = st.conn.PrepareContext(ctx, st.text)
+// prepare keeps nothing of a failure: the driver gives a statement even then.
+func (st *sqliteStatement) prepare(ctx context.Context) error {
+	if st.prepared != nil {
+		return nil
 	}
-	return err
+	prepared, err := st.conn.PrepareContext(ctx, st.text)
+	if err != nil {
+		return err
+	}
+	st.prepared = prepared
+	return nil
 }
 
 func (st *sqliteStatement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {

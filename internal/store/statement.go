@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // statement is one constant SQL text. The few that a batch runs for many rows
@@ -20,7 +21,7 @@ type statement struct {
 	many string     // for arrays of rows, in PostgreSQL; "" when one serves
 	some *statement // takes someKeys keys in a row; nil when one serves
 
-	recalled bool // it writes what recall remembers
+	recalled func() bool // it writes what recall remembers
 }
 
 // use says which connections prepare a statement.
@@ -40,7 +41,7 @@ var writesRecalled = regexp.MustCompile(`\b(INTO|UPDATE|DELETE FROM) (account|co
 
 func define(u use, one, many string) *statement {
 	st := &statement{id: len(statements), use: u, one: one, many: many}
-	st.recalled = u == writing && writesRecalled.MatchString(one)
+	st.recalled = sync.OnceValue(func() bool { return u == writing && writesRecalled.MatchString(one) })
 	statements = append(statements, st)
 	return st
 }

@@ -82,7 +82,7 @@ func (s *Store) begin(ctx context.Context, p *pool, opts *sql.TxOptions) (*tx, e
 func (t *tx) bind(ctx context.Context, st *statement) *sql.Stmt {
 	if t.bound[st.id] == nil {
 		t.bound[st.id] = t.StmtContext(ctx, t.pool.prepared[st.id])
-		t.recalled = t.recalled || st.recalled
+		t.recalled = t.recalled || st.recalled()
 	}
 	return t.bound[st.id]
 }
