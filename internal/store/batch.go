@@ -33,6 +33,7 @@ func (b *batch) write(ctx context.Context, t *tx) error {
 	if err := g.keepOwners(ctx, t); err != nil {
 		return err
 	}
+	t.gather()
 	if err := g.write(ctx, t); err != nil {
 		return err
 	}
@@ -62,26 +63,17 @@ func (b *batch) answer() {
 // decision starts a connection, and then loses the race for its row.
 func (b *batch) load(ctx context.Context, t *tx, g *ground) error {
 	w := b.wanted()
-	for _, part := range []struct {
-		st   *statement
-		keys [][]any
-		scan func(row) error
-	}{
-		{connectionsOfBatch, w.connections, g.scanConnection},
-		{signupsOfBatch, w.whole, g.scanSignup},
-		{eventsOfBatch, w.whole, g.scanEvent},
-		{duplicatesOfBatch, w.duplicates, g.scanDuplicate},
-		{accountsOfBatch, w.accounts, g.scanAccount},
-		{clientsOfBatch, w.clients, g.scanClient},
-		{referencesOfBatch, w.references, g.scanReference},
-		{callsOfBatch, w.calls, g.inbox.scan},
-		{answersOfBatch, w.answers, g.scanAnswer},
-	} {
-		if err := t.loadMany(ctx, part.st, part.keys, part.scan); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.loadAll(ctx,
+		loading{connectionsOfBatch, w.connections, g.scanConnection},
+		loading{signupsOfBatch, w.whole, g.scanSignup},
+		loading{eventsOfBatch, w.whole, g.scanEvent},
+		loading{duplicatesOfBatch, w.duplicates, g.scanDuplicate},
+		loading{accountsOfBatch, w.accounts, g.scanAccount},
+		loading{clientsOfBatch, w.clients, g.scanClient},
+		loading{referencesOfBatch, w.references, g.scanReference},
+		loading{callsOfBatch, w.calls, g.inbox.scan},
+		loading{answersOfBatch, w.answers, g.scanAnswer},
+	)
 }
 
 // wanted are the keys of what a batch stands on, sorted and each once.

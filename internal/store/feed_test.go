@@ -172,8 +172,8 @@ func TestAKilledSequencerIsTakenOver(t *testing.T) {
 	half, err := dying.begin(ctx, dying.write, nil)
 	must(t, err)
 	must(t, half.holds(ctx, l...))
-	if came, err := half.arrivals(ctx, 3); err != nil || len(came) != 3 {
-		t.Fatalf("%d, %v", len(came), err)
+	if moved, err := half.change(ctx, sequenced, 3); err != nil || moved != 3 {
+		t.Fatalf("%d, %v", moved, err)
 	}
 	var pid int
 	must(t, half.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pid))

@@ -51,7 +51,9 @@ func admit(ctx context.Context, conn *pgconn.PgConn, writes bool) (pair bool, er
 	}
 	// Every statement looks rows up by a key. While a table is young the
 	// planner would rather read all of it, and remember that plan.
-	session := "SELECT set_config('enable_seqscan', 'off', false)"
+	// What has no key to look by counts as dearer than anything then, which
+	// compiling its plan must not be made of: that takes half a second.
+	session := "SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)"
 	if writes {
 		// A node that is stopped in the middle of a transaction must not keep its
 		// locks for as long as the server believes in the line.

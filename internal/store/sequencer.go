@@ -1,16 +1,13 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"mooring/internal/fault"
-	"mooring/internal/hook"
 )
 
 // Where transactions run side by side, a number taken before the commit says
@@ -32,18 +29,15 @@ const (
 var (
 	arrivalsThere = reads(`SELECT 1 FROM feed_arrival LIMIT 1`)
 
-	arrivalsTaken = writes(`DELETE FROM feed_arrival
-		WHERE arrival IN (SELECT arrival FROM feed_arrival ORDER BY arrival LIMIT $1)
-		RETURNING arrival, ` + entryColumns)
-
-	feedEndLocked = writes(`SELECT coalesce(max(position), 0) FROM feed`)
-
+	// Nothing of it leaves the server. SQLite, where positions are given at once,
+	// has no statement that takes rows and puts them elsewhere.
 	sequenced = batches(
-		`INSERT INTO feed (`+feedColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		`INSERT INTO feed (`+feedColumns+`)
-		SELECT position, id::uuid, owner, account, type, provider, status, at, told_at, seq, body
-		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-			$9::bigint[], $10::bigint[], $11::text[]) AS u (`+feedColumns+`)`)
+		`INSERT INTO feed (`+feedColumns+`) SELECT arrival, `+entryColumns+` FROM feed_arrival ORDER BY arrival LIMIT $1`,
+		`WITH came AS (
+			DELETE FROM feed_arrival WHERE arrival IN (SELECT arrival FROM feed_arrival ORDER BY arrival LIMIT $1)
+			RETURNING arrival, `+entryColumns+`)
+		INSERT INTO feed (`+feedColumns+`)
+		SELECT (SELECT coalesce(max(position), 0) FROM feed) + row_number() OVER (ORDER BY arrival), `+entryColumns+` FROM came`)
 )
 
 // feedSignal wakes those who wait for the feed to go on.
@@ -230,7 +224,9 @@ func (q *sequencer) move(ctx context.Context, nudged bool) error {
 }
 
 // giveSequence gives at most limit entries their positions, in the order in
-// which they came, and returns how many. It is refused with Conflict when
+// which they came, and returns how many. Those of one connection came in the
+// order of its events: who writes one holds the connection's lock until it is
+// committed. It is refused with Conflict when
 // another node does that by now.
 func (s *Store) giveSequence(ctx context.Context, l Lease, limit int) (moved int, err error) {
 	err = s.transact(ctx, func(ctx context.Context, t *tx) error {
@@ -238,33 +234,9 @@ func (s *Store) giveSequence(ctx context.Context, l Lease, limit int) (moved int
 		if err := t.holds(ctx, l); err != nil {
 			return err
 		}
-		came, err := t.arrivals(ctx, limit)
-		if err != nil || len(came) == 0 {
-			return err
-		}
-		var end int64
-		if err := t.load(ctx, feedEndLocked, func(r row) error { return r.Scan(&end) }); err != nil {
-			return err
-		}
-		rows := make([][]any, len(came))
-		for i, e := range came {
-			rows[i] = append([]any{end + int64(i) + 1}, entryValues(e)...)
-		}
-		moved = len(rows)
-		return t.changeMany(ctx, sequenced, rows)
+		n, err := t.change(ctx, sequenced, limit)
+		moved = int(n)
+		return err
 	})
 	return moved, err
-}
-
-// arrivals takes entries that have no positions yet, in the order in which
-// they came. Those of one connection came in the order of its events: who
-// writes one holds the connection's lock until it is committed.
-func (t *tx) arrivals(ctx context.Context, limit int) (came []hook.Entry, err error) {
-	err = t.load(ctx, arrivalsTaken, func(r row) error {
-		e, err := scanEntry(r) // its position is its place among those that came
-		came = append(came, e)
-		return err
-	}, limit)
-	slices.SortFunc(came, func(a, b hook.Entry) int { return cmp.Compare(a.Position, b.Position) })
-	return came, err
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"time"
@@ -60,9 +59,12 @@ const (
 type tx struct {
 	*sql.Tx
 	direct  *readingConn // in the place of Tx and bound, of a read of a file of ours
+	engine  engine
 	pool    *pool
 	arrays  bool
 	bound   []*sql.Stmt // the pool's statements bound to this transaction, as they are needed
+	gathers bool        // what changes many rows is sent together, where that can be
+	waiting []asked     // what was gathered and is not sent yet
 	moved   bool        // it moved the epoch
 	touched bool        // it wrote to a subscription
 	told    bool        // it wrote what is to be told
@@ -76,7 +78,7 @@ func (s *Store) begin(ctx context.Context, p *pool, opts *sql.TxOptions) (*tx, e
 	if err != nil {
 		return nil, err
 	}
-	return &tx{Tx: t, pool: p, arrays: s.engine.arrays(), bound: make([]*sql.Stmt, len(statements))}, nil
+	return &tx{Tx: t, engine: s.engine, pool: p, arrays: s.engine.arrays(), bound: make([]*sql.Stmt, len(statements))}, nil
 }
 
 func (t *tx) bind(ctx context.Context, st *statement) *sql.Stmt {
@@ -92,90 +94,23 @@ func (t *tx) load(ctx context.Context, st *statement, scan func(row) error, args
 	if t.direct != nil {
 		return t.direct.load(ctx, st, scan, args)
 	}
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
 	rows, err := t.bind(ctx, st).QueryContext(ctx, args...)
 	return each(rows, err, scan)
 }
 
 // change runs a statement and returns how many rows it touched.
 func (t *tx) change(ctx context.Context, st *statement, args ...any) (int64, error) {
+	if err := t.flush(ctx); err != nil {
+		return 0, err
+	}
 	result, err := t.bind(ctx, st).ExecContext(ctx, args...)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-// loadMany runs a batch's query for every key and hands every row to scan.
-func (t *tx) loadMany(ctx context.Context, st *statement, keys [][]any, scan func(row) error) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	if t.arrays {
-		return t.load(ctx, st, scan, columns(keys)...)
-	}
-	for st.some != nil && len(keys) >= someKeys/4 {
-		n := min(len(keys), someKeys)
-		if err := t.load(ctx, st.some, scan, inARow(keys[:n])...); err != nil {
-			return err
-		}
-		keys = keys[n:]
-	}
-	for _, key := range keys {
-		if err := t.load(ctx, st, scan, key...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// inARow writes keys one after the other, the last one again and again in the
-// places that are left.
-func inARow(keys [][]any) []any {
-	list := make([]any, 0, someKeys*len(keys[0]))
-	for i := range someKeys {
-		list = append(list, keys[min(i, len(keys)-1)]...)
-	}
-	return list
-}
-
-// changeMany writes every row, and fails when one of them found no place.
-func (t *tx) changeMany(ctx context.Context, st *statement, rows [][]any) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	var touched int64
-	if t.arrays {
-		n, err := t.change(ctx, st, columns(rows)...)
-		if err != nil {
-			return err
-		}
-		touched = n
-	} else {
-		for _, row := range rows {
-			n, err := t.change(ctx, st, row...)
-			if err != nil {
-				return err
-			}
-			touched += n
-		}
-	}
-	if touched != int64(len(rows)) {
-		return fmt.Errorf("wrote %d rows where %d were to be written", touched, len(rows))
-	}
-	return nil
-}
-
-// columns turns rows into one array per column.
-func columns(rows [][]any) []any {
-	turned := make([]any, len(rows[0]))
-	for i := range turned {
-		column := make([]any, len(rows))
-		for j, row := range rows {
-			column[j] = row[i]
-		}
-		turned[i] = column
-	}
-	return turned
 }
 
 // snapshot runs fn in a read-only transaction that sees one state.
@@ -336,7 +271,10 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 		return s.judge(s.engine.trouble(err), err)
 	}
 	defer s.writer.end(s.writer.begin())
-	if err := fn(ctx, t); err != nil {
+	if err = fn(ctx, t); err == nil {
+		err = t.flush(ctx)
+	}
+	if err != nil {
 		defer t.Rollback()
 		if errors.Is(err, errMoved) {
 			return conflict, err

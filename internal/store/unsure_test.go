@@ -133,3 +133,13 @@ func TestARecordOfTheAuditIsWrittenThoughItsFirstOutcomeIsUnknown(t *testing.T) 
 		t.Errorf("%d records are written after %d unknown outcomes", n, proxy.Unknown())
 	}
 }
+
+func TestAStartGoesOnWhereItMeetsAnother(t *testing.T) {
+	by := &saboteur{met: map[string]int{"SELECT count(*) > 0 FROM epoch": 2}}
+	tune := standard
+	tune.wrap = by.wrap
+	must(t, openTuned(t, newPostgres(t), tune).Ping(t.Context()))
+	if left := by.met["SELECT count(*) > 0 FROM epoch"]; left != 0 {
+		t.Errorf("%d conflicts were not met", left)
+	}
+}
