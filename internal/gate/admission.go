@@ -50,7 +50,9 @@ const (
 // nobody. It counts what is at work; nothing queues and nothing is timed out.
 //
 // How many are let in to read and to write follows from how long they take.
-// Whoever is at work beside a few others only shows what is usual for its operation.
+// Whoever is at work beside a few others only shows what is usual for its operation,
+// and nobody is blamed before that is known. Who is refused because of what he
+// sent shows nothing.
 // When others take more than twice as long, as many are let in
 // as are answered within that time at the rate that was seen (Little's law), and
 // more again once they are quick.
@@ -158,6 +160,9 @@ func (p *place) leave(took time.Duration) {
 		p.pace.learn(took)
 		return
 	}
+	if p.pace.usual == 0 { // nobody knows what is long
+		return
+	}
 	b.company += p.company
 	b.strain += float64(took) / float64(max(p.pace.usual, unhurried))
 	if b.counted++; b.counted >= b.limit {
@@ -212,9 +217,6 @@ func (x *exchange) admit() (err error) {
 	}
 	return err
 }
-
-// depart gives the place back, if there is one.
-func (x *exchange) depart() { x.place.leave(time.Since(x.place.began)) }
 
 // Upstream moves the call to where it may wait for somebody else, such as a
 // provider, without keeping others from their answers here. It is refused when

@@ -287,6 +287,43 @@ func TestWhatIsUsualIsLearnedInQuietTimesAlone(t *testing.T) {
 	}
 }
 
+// A crowd from the first moment on, of an operation that takes its time, is a
+// crowd and no sign that anything is slow.
+func TestNobodyIsBlamedBeforeItIsKnownWhatIsUsual(t *testing.T) {
+	b := &budget{limit: 256, most: 256, least: 64, refused: counter{}}
+	var p pace
+	for range 50 {
+		b.among(t, &p, 100, time.Second)
+	}
+	if b.limit != 256 {
+		t.Errorf("%d are let in", b.limit)
+	}
+}
+
+// Whoever sends what is refused at once can't make what is usual look short.
+func TestWhoIsRefusedTellsNothingOfWhatIsUsual(t *testing.T) {
+	c := newCrowded(t)
+	slow := readCase()
+	plan := func() *pace {
+		handler, _ := c.gate.mux.Handler(slow)
+		return &handler.(*route).plans[http.MethodGet].pace
+	}()
+	plan.usual = time.Minute
+	for range 10 {
+		r := readCase()
+		r.Header.Del("Authorization")
+		if w := c.answer(r); w.Code != http.StatusUnauthorized {
+			t.Fatalf("got %d", w.Code)
+		}
+	}
+	if plan.usual != time.Minute {
+		t.Errorf("%s is usual now", plan.usual)
+	}
+	if c.fill(t, 1, readCase)(); plan.usual == time.Minute {
+		t.Error("who was answered told nothing either")
+	}
+}
+
 // What nobody needs is not given: whoever came all at once would find it.
 func TestNoRoomIsGainedThatIsNotUsed(t *testing.T) {
 	b := &budget{limit: 128, most: 256, least: 64, refused: counter{}}

@@ -97,7 +97,7 @@ func (x *exchange) serve() (Reply, error) {
 	if x.plan == nil { // plain OPTIONS
 		return Reply{Status: http.StatusNoContent}, nil
 	}
-	defer x.depart()
+	defer x.place.leave(0)
 	steps := [...]func() error{x.checkHeaders, x.checkRoom, x.receive, x.admit, x.readParameters, x.authenticate, x.authorize, x.readBody}
 	if x.sendsMuch() {
 		steps = [...]func() error{x.checkHeaders, x.admit, x.readParameters, x.authenticate, x.authorize, x.receiveOutside, x.admit, x.readBody}
@@ -107,7 +107,11 @@ func (x *exchange) serve() (Reply, error) {
 			return Reply{}, err
 		}
 	}
-	return x.plan.run(x.r.Context(), &x.call)
+	reply, err := x.plan.run(x.r.Context(), &x.call)
+	if err == nil || fault.From(err).Kind == fault.Unavailable {
+		x.place.leave(time.Since(x.place.began))
+	}
+	return reply, err
 }
 
 // sendsMuch says whether the body is longer than most operations take: such a
