@@ -310,9 +310,7 @@ func TestWhoIsRefusedTellsNothingOfWhatIsUsual(t *testing.T) {
 	}()
 	plan.usual = time.Minute
 	for range 10 {
-		r := readCase()
-		r.Header.Del("Authorization")
-		if w := c.answer(r); w.Code != http.StatusUnauthorized {
+		if w := c.answer(ask(http.MethodGet, "/v1/accounts/T11223352/case", "")); w.Code < 400 {
 			t.Fatalf("got %d", w.Code)
 		}
 	}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,7 +16,8 @@ func TestANodeWhoseDatabaseStandsStillSaysThatItIsNotReady(t *testing.T) {
 	database := storetest.StrictBefore(t, storetest.Postgres(t), storetest.Faults{})
 	d := startDev(t, auth.EdDSA, func(c *server.Config) { c.Database, c.DataDir = database.URL, "" })
 	d.client.Timeout = time.Minute
-	thaw := database.Freeze()
+	thaw := sync.OnceFunc(database.Freeze())
+	defer thaw()
 	answer := d.do(t, "", http.MethodGet, "/readyz", "")
 	thaw()
 	if answer.status != http.StatusServiceUnavailable {
