@@ -56,7 +56,7 @@ func TestASecondTerminalShowsWhatAThirdTriggers(t *testing.T) {
 	}
 	await(t, second, func() bool { return vague(second.Printed()) == promised(session) })
 
-	_, lines, _ := strings.Cut(s.Printed(), "let something happen from a third")
+	_, lines, _ := strings.Cut(bannerOf(t, s), "let something happen from a third")
 	lines, _, _ = strings.Cut(lines, "# to have it sent")
 	first, trigger, found := strings.Cut(strings.TrimSpace(lines[strings.Index(lines, "\n"):]), "\n")
 	if !found || !strings.HasSuffix(first, " listen") {
@@ -96,7 +96,7 @@ func promised(session string) string {
 // TestTheBannerOfDevCanBePasted runs the lines that `mooring dev` prints.
 func TestTheBannerOfDevCanBePasted(t *testing.T) {
 	s := dev(t, "--listen", "127.0.0.1:0")
-	_, lines, found := strings.Cut(s.Printed(), "Paste into another terminal")
+	_, lines, found := strings.Cut(bannerOf(t, s), "Paste into another terminal")
 	lines, _, ended := strings.Cut(lines, "The API is described at")
 	if !found || !ended {
 		t.Fatalf("the banner has no lines to paste:\n%s", s.Printed())
@@ -119,6 +119,13 @@ func TestTheBannerOfDevCanBePasted(t *testing.T) {
 			t.Errorf("%v: %s", err, answer)
 		}
 	}
+}
+
+// bannerOf waits for all that dev prints: it comes after the server answers.
+func bannerOf(t *testing.T, s *drive.Server) string {
+	t.Helper()
+	await(t, s, func() bool { return strings.Contains(s.Printed(), "The API is described at") })
+	return s.Printed()
 }
 
 // TestTheReadmesMakeTargetsExist keeps the commands of the first screen real.
