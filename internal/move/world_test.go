@@ -68,7 +68,7 @@ func valueOf(t store.Table, c store.Column, n, size int) any {
 		return accountOf(n)
 	case t.Name == "epoch":
 		return int64(map[string]int{"id": 1, "value": 77}[c.Name])
-	case t.Name == "feed" && c.Name == "position", c.Name == "seq", c.Name == "version":
+	case t.Name == "feed" && c.Name == "position", c.Name == "seq", c.Name == "version", t.Name == "provider_version" && c.Name == "schema":
 		return int64(n + 1)
 	case c.Null && n%2 == 1:
 		return nil

@@ -37,6 +37,9 @@ func (b *batch) write(ctx context.Context, t *tx) error {
 	if err := g.write(ctx, t); err != nil {
 		return err
 	}
+	if err := b.store.noteVersions(ctx, t, g.versions); err != nil {
+		return err
+	}
 	return b.store.tally(ctx, t, g.tally())
 }
 

@@ -247,6 +247,15 @@ func (s *Store) bring(ctx context.Context, t *tx, rows []Import) error {
 			return err
 		}
 	}
+	if err := s.noteVersions(ctx, t, func(use func(version)) {
+		for _, r := range rows {
+			for _, c := range r.Connections {
+				versionsOf(c.Connection, c.Connection.Signups, use)
+			}
+		}
+	}); err != nil {
+		return err
+	}
 	if err := s.tally(ctx, t, counted); err != nil {
 		return err
 	}

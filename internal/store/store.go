@@ -46,6 +46,7 @@ type Store struct {
 	deeds      crowd
 	folding    folding
 	recall     *recall // nil where others write, too
+	noted      noted
 	feed       feedSignal
 	running    sync.WaitGroup
 	stopChores context.CancelFunc

@@ -99,6 +99,7 @@ var tablesMoved = []Table{
 	table("task", "account, id",
 		`account text, id id, kind text, provider text, signup id, step number, due_at number, attempts number, last_error text,
 		state text, fence number, lease number?`),
+	table("provider_version", "provider, schema", `provider text, schema number`),
 	table("sync_state", "account, provider",
 		`account text, provider text, last_asked_at number?, last_synced_at number?, last_error text, drift text, drift_since number?`),
 	table("tally", "owner, provider, status, turn, code, id",

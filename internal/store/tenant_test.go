@@ -37,7 +37,6 @@ var untenanted = []exception{
 	{"DELETE FROM feed_arrival", "the entries of all accounts get their positions in one order, and no caller asks"},
 	{"FROM feed WHERE position = ", "deliveries read the entries that they are of, which their subscriptions wanted"},
 	{"max(position)", "how long the feed is tells of nobody"},
-	{"FROM connection UNION SELECT provider, schema", "the versions of provider files that rows have tell of nobody"},
 }
 
 var (

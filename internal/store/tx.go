@@ -68,6 +68,7 @@ type tx struct {
 	moved   bool        // it moved the epoch
 	touched bool        // it wrote to a subscription
 	told    bool        // it wrote what is to be told
+	noted   []version   // those that it noted as in use
 
 	recalled bool         // it wrote what may be remembered elsewhere
 	about    []account.ID // the accounts of which it did; nil when that may be any
@@ -288,6 +289,7 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 		return s.judge(s.engine.troubleAtCommit(err), err)
 	}
 	s.commits.Add(1)
+	s.noted.add(t.noted)
 	if t.moved {
 		s.moves.Add(1)
 		if moved := s.epochMoved.Load(); moved != nil {

@@ -46,6 +46,7 @@ func TestRowsOfTheFirstSchemaLiveOn(t *testing.T) {
 			if a, err := s.Account(context.Background(), merchant, merchantID); err != nil || a.Ahead != 0 {
 				t.Errorf("an old account came back as %+v, %v", a, err)
 			}
+			wantVersions(t, s, map[string][]int{"vipps": {3}})
 			wantPlaced(t, s)
 			wantLabelled(t, s)
 			change := hearing(1, func(s *connection.Signup) { s.CallbackAt = noon })

@@ -1,0 +1,16 @@
+-- +goose Up
+
+-- The versions of providers that connections and signups were written with.
+-- Rows of neither are ever deleted, and so are none of these.
+CREATE TABLE provider_version (
+  provider text COLLATE "C" NOT NULL,
+  schema   bigint NOT NULL,
+  PRIMARY KEY (provider, schema)
+);
+
+INSERT INTO provider_version (provider, schema)
+  SELECT provider, schema FROM connection UNION SELECT provider, schema FROM signup;
+
+-- An older program notes no version. What it wrote is noted with the next write
+-- to its connection by one that does.
+INSERT INTO schema_floor (schema, oldest) VALUES (6, 5);
