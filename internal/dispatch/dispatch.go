@@ -59,14 +59,15 @@ type Dispatcher struct {
 
 	flying    int
 	unwritten int
-	starting  bool
 	toStart   []*work
 	recorder  recorder
 	reading   int
 	toRead    []func()
 	stopping  bool
 
-	checked accounts // of the goroutine that starts attempts
+	checked accounts
+	looking bool                // for what is to be sent, beside the loop
+	wanted  map[account.ID]bool // accounts to look up soon
 	working sync.WaitGroup
 	rested  chan *work      // for those who have made an attempt, and wait for another
 	sending context.Context // ends when what is on the wire is cut off
@@ -91,7 +92,7 @@ func New(d Deps) *Dispatcher {
 	return &Dispatcher{
 		Deps: d, rhythm: r, inbox: newInbox(), metrics: newMetrics(d.Metrics),
 		endpoints: map[key]*endpoint{}, heard: map[account.ID][]*endpoint{}, tail: newTail(), shards: newShards(),
-		look: make(chan struct{}, 1), rested: make(chan *work),
+		wanted: map[account.ID]bool{}, look: make(chan struct{}, 1), rested: make(chan *work),
 	}
 }
 

@@ -178,6 +178,7 @@ func (ep *endpoint) take(e *hook.Entry) bool {
 	w := &work{ep: ep, entry: e, position: e.Position, lane: l, number: 1}
 	ep.works = append(ep.works, w)
 	l.queue = append(l.queue, w)
+	ep.d.want(e.Account)
 	if l.held() {
 		ep.holdUp(l)
 	}

@@ -11,12 +11,18 @@ import (
 
 // recorder writes outcomes, all that are at hand in one transaction.
 type recorder struct {
-	noted []*endpoint
-	busy  bool
+	noted   []*endpoint
+	busy    bool
+	resting bool // until there is more at hand, or a while is over
 }
 
-// atOnce is how many attempts one transaction writes, about.
-const atOnce = 1024
+const (
+	atOnce = 1024 // how many attempts one transaction writes, about
+	enough = 256  // for how many one is begun at once
+	// After one the next waits this long for more: what it costs beside its rows
+	// would otherwise be paid for a few of them.
+	recordRest = 10 * time.Millisecond
+)
 
 func (r *recorder) note(ep *endpoint) {
 	if !ep.noted {
@@ -40,7 +46,7 @@ type written struct {
 // record hands what is at hand to a goroutine that writes it.
 func (d *Dispatcher) record(now time.Time) {
 	r := &d.recorder
-	if r.busy || len(r.noted) == 0 {
+	if r.busy || len(r.noted) == 0 || r.resting && d.unwritten < enough && !d.stopping {
 		return
 	}
 	var (
@@ -75,11 +81,12 @@ func (d *Dispatcher) record(now time.Time) {
 	d.working.Go(func() {
 		d.write(d.asking, leases, batch)
 		d.inbox.call(func() {
-			r.busy = false
+			r.busy, r.resting = false, true
 			for i := range batch {
 				d.recorded(&batch[i])
 			}
 		})
+		time.AfterFunc(recordRest, func() { d.inbox.call(func() { r.resting = false }) })
 	})
 }
 

@@ -2,51 +2,80 @@ package dispatch
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"mooring/internal/account"
 	"mooring/internal/hook"
 	"mooring/internal/store"
 )
 
-// launch hands what was picked to a goroutine that looks whether it may still
-// be sent, and sends it.
+// launch sends what may be sent, as accounts stand now (S05), and with what may
+// be told of them now. What is not known for that is looked up beside the loop,
+// and what is known does not wait for it.
 func (d *Dispatcher) launch() {
-	if d.starting || len(d.toStart) == 0 {
+	if epoch, fresh := d.Store.EpochSeen(); fresh && epoch == d.checked.epoch {
+		d.toStart = slices.DeleteFunc(d.toStart, func(w *work) bool {
+			knows := d.checked.knows(w)
+			if knows {
+				d.depart(w)
+			}
+			return knows
+		})
+	}
+	if d.looking || len(d.toStart)+len(d.wanted) == 0 {
 		return
 	}
-	batch := d.toStart
-	d.toStart, d.starting = nil, true
+	batch, wanted := d.toStart, d.wanted
+	d.toStart, d.wanted, d.looking = nil, map[account.ID]bool{}, true
 	d.working.Go(func() {
-		d.start(d.asking, batch)
-		d.inbox.call(func() { d.starting = false })
+		now, found, err := d.find(d.asking, batch, wanted)
+		d.inbox.call(func() {
+			d.looking = false
+			d.looked(batch, now, found, err)
+		})
 	})
 }
 
-// start sends what may be sent, as accounts stand now (S05), and with what may
-// be told of them now.
-func (d *Dispatcher) start(ctx context.Context, batch []*work) {
-	err := d.checked.look(ctx, d.Store)
-	if err == nil {
-		d.checked.forget(batch)
-		err = d.complete(ctx, batch)
+// find looks up what a batch is to be judged by, and some accounts more: which
+// of those that are known still count, and those that are not known.
+func (d *Dispatcher) find(ctx context.Context, batch []*work, wanted map[account.ID]bool) (accounts, map[account.ID]account.Account, error) {
+	now, err := d.checked.asOf(ctx, d.Store)
+	if err != nil {
+		return now, nil, err
 	}
-	var now map[account.ID]account.Account
-	if err == nil {
-		now, err = d.checked.of(ctx, d.Store, batch)
+	now.forget(batch)
+	if err := d.complete(ctx, batch, now.epoch); err != nil {
+		return now, nil, err
 	}
-	if err != nil && ctx.Err() == nil {
+	found, err := now.others(ctx, d.Store, batch, wanted)
+	return now, found, err
+}
+
+// looked sends a batch by what was found.
+func (d *Dispatcher) looked(batch []*work, now accounts, found map[account.ID]account.Account, err error) {
+	if err == nil {
+		d.checked = now
+		maps.Copy(now.known, found)
+	} else if d.asking.Err() == nil {
 		d.Log.Warn("looking at what is to be told failed", "error", err)
 	}
 	for _, w := range batch {
-		switch {
-		case err != nil:
+		if err != nil {
 			d.inbox.land(landing{work: w, verdict: undone, finished: d.Now()})
-		case !may(w, now):
-			d.inbox.land(landing{work: w, verdict: refused, finished: d.Now()})
-		default:
-			d.takeOff(w)
+			continue
 		}
+		d.depart(w)
 	}
+}
+
+// depart sends a message whose accounts are known, if it may be sent.
+func (d *Dispatcher) depart(w *work) {
+	if !may(w, d.checked.known) {
+		d.inbox.land(landing{work: w, verdict: refused, finished: d.Now()})
+		return
+	}
+	d.takeOff(w)
 }
 
 // takeOff has a goroutine make an attempt: one that has made another, whose
@@ -70,19 +99,19 @@ func (d *Dispatcher) takeOff(w *work) {
 
 // may says whether a message may be sent with accounts as they are now.
 func may(w *work, now map[account.ID]account.Account) bool {
-	own, there := now[w.sub.Account]
-	if !there || own.Deleted() || w.entry == nil {
+	own := now[w.sub.Account]
+	if own.ID == "" || own.Deleted() || w.entry == nil {
 		return false
 	}
 	if w.position == 0 {
 		return w.sub.Told()
 	}
-	about, there := now[w.entry.Account]
-	return there && w.sub.May(*w.entry, about)
+	about := now[w.entry.Account]
+	return about.ID != "" && w.sub.May(*w.entry, about)
 }
 
 // complete reads the entries that are not in hand.
-func (d *Dispatcher) complete(ctx context.Context, batch []*work) error {
+func (d *Dispatcher) complete(ctx context.Context, batch []*work, epoch int64) error {
 	var missing []int64
 	for _, w := range batch {
 		switch {
@@ -106,7 +135,7 @@ func (d *Dispatcher) complete(ctx context.Context, batch []*work) error {
 	}
 	for _, w := range batch {
 		if e, ok := entries[w.position]; w.entry == nil && ok {
-			w.entry, w.asOf = &e, d.checked.epoch
+			w.entry, w.asOf = &e, epoch
 		}
 	}
 	return nil
@@ -134,66 +163,90 @@ func (d *Dispatcher) fly(w *work) {
 	})
 }
 
-// accounts are some accounts as they are, for as long as none changes.
+// accounts are some accounts as they are, for as long as none changes. They
+// belong to the loop, which leaves them as they are while somebody looks.
 type accounts struct {
 	epoch int64
-	known map[account.ID]account.Account
-	stale int64 // entries up to it may have been read before the epoch moved
+	known map[account.ID]account.Account // zero when there is none of that id
+	stale int64                          // entries up to it may have been read before the epoch moved
 }
 
-const knownAccounts = 20_000
+const (
+	knownAccounts  = 20_000
+	wantedAccounts = 1_024 // that are looked up before anything about them is sent
+)
 
-// look finds out whether the epoch moved: then nothing that is known counts,
-// and an entry that is in hand may have been erased.
-func (a *accounts) look(ctx context.Context, s *store.Store) error {
+// asOf are the accounts of those that count by now: none when the epoch moved,
+// and an entry that is in hand may have been erased then.
+func (a accounts) asOf(ctx context.Context, s *store.Store) (accounts, error) {
 	epoch, err := s.RecentEpoch(ctx)
-	if err != nil || epoch == a.epoch {
-		return err
+	switch {
+	case err != nil:
+		return a, err
+	case a.known == nil:
+		a.epoch, a.known = epoch, map[account.ID]account.Account{}
+	case epoch != a.epoch:
+		a.epoch, a.known = epoch, map[account.ID]account.Account{}
+		a.stale, err = s.FeedEnd(ctx)
+	case len(a.known) > knownAccounts:
+		a.known = map[account.ID]account.Account{}
 	}
-	if a.known != nil {
-		if a.stale, err = s.FeedEnd(ctx); err != nil {
-			return err
-		}
-	}
-	a.epoch, a.known = epoch, map[account.ID]account.Account{}
-	return nil
+	return a, err
 }
 
 // forget has the entries that may have been erased be read again.
-func (a *accounts) forget(batch []*work) {
+func (a accounts) forget(batch []*work) {
 	for _, w := range batch {
-		if w.position != 0 && w.position <= a.stale && w.asOf != a.epoch {
+		if a.old(w) {
 			w.entry = nil
 		}
 	}
 }
 
-// of are the accounts that a batch is about or for, as they are at a moment
-// after the batch was picked.
-func (a *accounts) of(ctx context.Context, s *store.Store, batch []*work) (map[account.ID]account.Account, error) {
-	if len(a.known) > knownAccounts {
-		clear(a.known)
+func (a accounts) old(w *work) bool {
+	return w.position != 0 && w.position <= a.stale && w.asOf != a.epoch
+}
+
+// knows says whether a message can be judged.
+func (a accounts) knows(w *work) bool {
+	if w.entry == nil || a.old(w) {
+		return false
 	}
-	var missing []account.ID
-	asked := map[account.ID]bool{}
-	want := func(id account.ID) {
-		if _, ok := a.known[id]; !ok && !asked[id] {
-			asked[id] = true
-			missing = append(missing, id)
-		}
+	_, own := a.known[w.sub.Account]
+	if w.position == 0 {
+		return own
 	}
+	_, about := a.known[w.entry.Account]
+	return own && about
+}
+
+// others are the accounts that a batch is about or for, and those wanted,
+// that are not known, at a moment after the batch was picked.
+func (a accounts) others(
+	ctx context.Context, s *store.Store, batch []*work, wanted map[account.ID]bool,
+) (map[account.ID]account.Account, error) {
 	for _, w := range batch {
-		want(w.sub.Account)
+		wanted[w.sub.Account] = true
 		if w.entry != nil {
-			want(w.entry.Account)
+			wanted[w.entry.Account] = true
 		}
 	}
-	if len(missing) == 0 {
-		return a.known, nil
+	maps.DeleteFunc(wanted, func(id account.ID, _ bool) bool { _, known := a.known[id]; return known })
+	if len(wanted) == 0 {
+		return nil, nil
 	}
-	found, err := s.AccountsNow(ctx, missing)
-	for id, acc := range found {
-		a.known[id] = acc
+	found, err := s.AccountsNow(ctx, slices.Collect(maps.Keys(wanted)))
+	for id := range wanted {
+		if _, there := found[id]; !there && err == nil {
+			found[id] = account.Account{}
+		}
 	}
-	return a.known, err
+	return found, err
+}
+
+// want has an account looked up before anything about it is sent.
+func (d *Dispatcher) want(id account.ID) {
+	if _, known := d.checked.known[id]; !known && len(d.wanted) < wantedAccounts {
+		d.wanted[id] = true
+	}
 }

@@ -43,6 +43,8 @@ const (
 	unhurried = 10 * time.Millisecond
 	// memory is how many requests what is usual is remembered from.
 	memory = 64
+	// tellRest is for how long after a log line of a refusal there is no other.
+	tellRest = time.Second
 )
 
 // Admission lets in as many requests as can be answered in time, and refuses
@@ -60,6 +62,10 @@ const (
 // It is made once for a process and outlives generations of gates.
 type Admission struct {
 	budgets map[string]*budget
+
+	mu     sync.Mutex
+	told   time.Time // when a refusal had a log line
+	untold int       // refusals since then
 }
 
 // NewAdmission lets in everybody, until the budgets are full.
@@ -73,6 +79,19 @@ func NewAdmission(m *telemetry.Metrics) *Admission {
 		m.GaugeOf("mooring_requests_room", "Requests that may be at work at once.", "budget", name, func() float64 { return float64(b.now().limit) })
 	}
 	return a
+}
+
+// tell counts a refusal, and says for how many the log has a line now: writing
+// one for each would keep the machine from those that were let in. 0 when there
+// was one a moment ago.
+func (a *Admission) tell(now time.Time) (refusals int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.untold++
+	if now.Sub(a.told) >= tellRest {
+		refusals, a.untold, a.told = a.untold, 0, now
+	}
+	return refusals
 }
 
 // budget is what requests of one kind share.

@@ -76,7 +76,8 @@ const unknownOperation = "unknown"
 // maxLogged bounds each field of the log line that a client has a hand in.
 const maxLogged = 512
 
-// record writes the request's one log line and its one metric.
+// record writes the request's one log line and its one metric. Those that are
+// turned away by the thousand share a line.
 func (x *exchange) record(status, bytes int) {
 	took := time.Since(x.started)
 	operation, path := unknownOperation, ""
@@ -85,10 +86,13 @@ func (x *exchange) record(status, bytes int) {
 	}
 	x.gate.Metrics.Observe(operation, status, cmp.Or(x.began, took))
 
-	level := slog.LevelInfo
+	level, refusals := slog.LevelInfo, 0
 	switch {
-	case x.turnedAway: // by the thousand, and nothing is broken
+	case x.turnedAway: // nothing is broken
 		level = slog.LevelWarn
+		if refusals = x.gate.Admission.tell(time.Now()); refusals == 0 {
+			return
+		}
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
@@ -97,6 +101,9 @@ func (x *exchange) record(status, bytes int) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 16)
+	if x.turnedAway {
+		attrs = append(attrs, slog.Int("refusals", refusals))
+	}
 	attrs = append(attrs,
 		slog.String("operation", operation),
 		slog.String("method", bounded(x.r.Method, 16)),

@@ -78,14 +78,23 @@ type seenEpoch struct {
 // that this process answered, and of those of other nodes after epochAge.
 func (s *Store) RecentEpoch(ctx context.Context) (int64, error) {
 	moves, at := s.moves.Load(), time.Now()
-	if seen := s.epochSeen.Load(); seen != nil && seen.moves == moves && at.Sub(seen.at) < epochAge {
-		return seen.value, nil
+	if seen, fresh := s.EpochSeen(); fresh {
+		return seen, nil
 	}
 	value, err := s.Epoch(ctx)
 	if err == nil {
 		s.epochSeen.Store(&seenEpoch{value, moves, at})
 	}
 	return value, err
+}
+
+// EpochSeen is RecentEpoch where that has nothing to read.
+func (s *Store) EpochSeen() (epoch int64, fresh bool) {
+	seen := s.epochSeen.Load()
+	if seen == nil || seen.moves != s.moves.Load() || time.Since(seen.at) >= epochAge {
+		return 0, false
+	}
+	return seen.value, true
 }
 
 // WhenMoved has f run after each commit of this process that moved the epoch,
