@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -20,23 +22,47 @@ var migrations embed.FS
 // startPatience is how long a start goes on where others are in its way.
 const startPatience = time.Minute
 
-// migrate brings the schema up to date. What another transaction was in the way
-// of, or a connection that ended, is tried again: each migration is there with
-// its number, or is not there.
-func (s *Store) migrate(ctx context.Context, mustExist bool) (err error) {
+// insistAtStart does what a start needs of a database until nothing was in the
+// way: another transaction, or a connection that ended.
+func insistAtStart(ctx context.Context, e engine, do func() error) error {
 	again := &retries{end: time.Now().Add(startPatience)}
 	for {
-		s.known, err = migrate(ctx, s.engine, s.write.db, mustExist, s.log)
+		err := do()
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		kind := s.engine.trouble(err)
-		if kind == raced || !again.worth(kind) {
+		if kind := e.trouble(err); kind == raced || !again.worth(kind) {
 			return err
 		}
-		s.write.renew(kind)
 		again.pause()
 	}
+}
+
+// reach makes the first connection. A database that is not there is not waited
+// for: whoever started us is to know.
+func reach(ctx context.Context, e engine, db *sql.DB) (err error) {
+	failed := insistAtStart(ctx, e, func() error {
+		err = db.PingContext(ctx)
+		if _, away := errors.AsType[*pgconn.ConnectError](err); away {
+			return nil
+		}
+		return err
+	})
+	if err = cmp.Or(failed, err); err != nil {
+		err = e.refusal(err)
+	}
+	return err
+}
+
+// migrate brings the schema up to date. It may be run again: each migration is
+// there with its number, or is not there.
+func (s *Store) migrate(ctx context.Context, mustExist bool) error {
+	return insistAtStart(ctx, s.engine, func() (err error) {
+		if s.known, err = migrate(ctx, s.engine, s.write.db, mustExist, s.log); err != nil {
+			s.write.renew(s.engine.trouble(err))
+		}
+		return err
+	})
 }
 
 // migrate brings the schema up to date, and refuses one that is too new for

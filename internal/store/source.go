@@ -29,34 +29,44 @@ type Source struct {
 // OpenSource reads the state of a database now. It writes nothing, and needs
 // no lock of a data directory. It refuses a database of another schema than
 // this program's, and one that an import into it was not finished of.
-func OpenSource(ctx context.Context, cfg Config) (_ *Source, err error) {
+func OpenSource(ctx context.Context, cfg Config) (*Source, error) {
 	e, err := engineOf(cfg, standard.limit)
 	if err != nil {
 		return nil, err
 	}
 	s := &Source{engine: e}
-	defer func() {
-		if err != nil {
-			s.Close()
-		}
-	}()
 	if s.db, err = e.reader(ctx); err != nil {
 		return nil, err
 	}
-	s.mark = e.mark(ctx, s.db) // before the state is fixed: what is written between makes it stale
-	if s.tx, err = s.db.BeginTx(ctx, e.snapshot()); err != nil {
-		return nil, e.refusal(err)
+	if err = reach(ctx, e, s.db); err == nil {
+		err = insistAtStart(ctx, e, func() error { return s.fix(ctx) })
 	}
-	if made, err := hasTables(ctx, e, s.tx); err != nil || !made {
-		return nil, cmp.Or(err, errNotMade)
-	}
-	if err := wantSchema(ctx, s.tx); err != nil {
+	if err != nil {
+		s.Close()
 		return nil, err
 	}
-	if whole, err := isWhole(ctx, s.tx); err != nil || !whole {
-		return nil, cmp.Or(err, errUnfinished)
-	}
 	return s, nil
+}
+
+// fix takes hold of the state that there is now.
+func (s *Source) fix(ctx context.Context) (err error) {
+	if s.tx != nil {
+		_ = s.tx.Rollback() // of a try before
+	}
+	s.mark = s.engine.mark(ctx, s.db) // before the state is fixed: what is written between makes it stale
+	if s.tx, err = s.db.BeginTx(ctx, s.engine.snapshot()); err != nil {
+		return s.engine.refusal(err)
+	}
+	if made, err := hasTables(ctx, s.engine, s.tx); err != nil || !made {
+		return cmp.Or(err, errNotMade)
+	}
+	if err := wantSchema(ctx, s.tx); err != nil {
+		return err
+	}
+	if whole, err := isWhole(ctx, s.tx); err != nil || !whole {
+		return cmp.Or(err, errUnfinished)
+	}
+	return nil
 }
 
 // Close lets go of the state.

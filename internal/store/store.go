@@ -157,16 +157,13 @@ func (s *Store) connect(ctx context.Context, mustExist bool, wrap func(driver.Co
 		return err
 	}
 	s.write, s.read = &pool{db: write}, &pool{db: read}
-	if err := write.PingContext(ctx); err != nil {
-		return s.engine.refusal(err)
+	if err := reach(ctx, s.engine, write); err != nil {
+		return err
 	}
 	if err := s.migrate(ctx, mustExist); err != nil {
 		return err
 	}
-	if err := read.PingContext(ctx); err != nil {
-		return s.engine.refusal(err)
-	}
-	return nil
+	return reach(ctx, s.engine, read)
 }
 
 // prepare makes the statements ready, of a database that is whole.

@@ -164,6 +164,24 @@ func TestTwoImportsDoNotMix(t *testing.T) {
 	}
 }
 
+// What is asked of a database before it is moved is asked again when another
+// transaction was in the way.
+func TestAMoveIsNotGivenUpForAConflict(t *testing.T) {
+	proxy := storetest.StrictBefore(t, newPostgres(t).Database, storetest.Faults{Seed: 1, Conflicts: 0.02})
+	ctx, cfg := t.Context(), Config{Database: proxy.URL}
+	for proxy.Conflicts() < 5 {
+		target, err := OpenTarget(ctx, cfg)
+		must(t, err)
+		must(t, target.Close())
+		looked, err := LookAtTarget(ctx, cfg)
+		must(t, err)
+		must(t, looked.Close())
+		source, err := OpenSource(ctx, cfg)
+		must(t, err)
+		source.Close()
+	}
+}
+
 // testUsedIsNoTarget: what somebody uses is not filled.
 func testUsedIsNoTarget(t *testing.T, d door) {
 	ctx, cfg := context.Background(), d(t)

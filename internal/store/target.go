@@ -32,11 +32,7 @@ func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
 		return nil, err
 	}
 	t := &Target{store: s, db: s.read.db, made: true, texts: map[string]*sql.Stmt{}}
-	err = wantSchema(ctx, t.db) // an older program works beside a newer schema, and does not know all of its tables
-	if err == nil {
-		err = t.look(ctx)
-	}
-	if err != nil {
+	if err := insistAtStart(ctx, s.engine, func() error { return t.look(ctx) }); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
@@ -57,12 +53,16 @@ func wantUnused(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer db.Close()
-	made, err := hasTables(ctx, e, db)
-	if err != nil {
-		return e.refusal(err)
+	if err := reach(ctx, e, db); err != nil {
+		return err
 	}
-	if !made {
-		return nil
+	return insistAtStart(ctx, e, func() error { return wantUnusedIn(ctx, e, db) })
+}
+
+func wantUnusedIn(ctx context.Context, e engine, db *sql.DB) error {
+	made, err := hasTables(ctx, e, db)
+	if err != nil || !made {
+		return err
 	}
 	var used bool // both tables are of the first schema
 	const text = "SELECT EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM sealed_key)"
@@ -86,14 +86,13 @@ func LookAtTarget(ctx context.Context, cfg Config) (_ *Target, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.made, err = hasTables(ctx, e, t.db); err != nil {
-		return nil, errors.Join(e.refusal(err), t.Close())
-	}
-	if t.made {
-		err = wantSchema(ctx, t.db)
-		if err == nil {
-			err = t.look(ctx)
-		}
+	if err = reach(ctx, e, t.db); err == nil {
+		err = insistAtStart(ctx, e, func() (err error) {
+			if t.made, err = hasTables(ctx, e, t.db); err == nil && t.made {
+				err = t.look(ctx)
+			}
+			return err
+		})
 	}
 	if err != nil {
 		return nil, errors.Join(err, t.Close())
@@ -101,8 +100,12 @@ func LookAtTarget(ctx context.Context, cfg Config) (_ *Target, err error) {
 	return t, nil
 }
 
-// look finds out what is there.
+// look finds out what is there. An older program works beside a newer schema,
+// and does not know all of its tables: it is refused.
 func (t *Target) look(ctx context.Context) error {
+	if err := wantSchema(ctx, t.db); err != nil {
+		return err
+	}
 	whole, err := isWhole(ctx, t.db)
 	if err != nil {
 		return err

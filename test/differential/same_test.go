@@ -39,12 +39,9 @@ func (s *sameness) compare(a, b string, learn bool) string {
 		if i >= len(inA) || i >= len(inB) {
 			break // what follows is not the same, and is found to be so below
 		}
-		if x, y := a[at:inA[i][0]], b[bt:inB[i][0]]; x != y {
-			return differ(x, y)
-		}
 		x, y := a[inA[i][0]:inA[i][1]], b[inB[i][0]:inB[i][1]]
-		if !s.standFor(x, y, learn) {
-			return differ(x, y)
+		if a[at:inA[i][0]] != b[bt:inB[i][0]] || !s.standFor(x, y, learn) {
+			return differ(a[at:], b[bt:])
 		}
 		at, bt = inA[i][1], inB[i][1]
 	}
@@ -54,7 +51,7 @@ func (s *sameness) compare(a, b string, learn bool) string {
 	return ""
 }
 
-func differ(a, b string) string { return fmt.Sprintf("%.300q is not %.300q", a, b) }
+func differ(a, b string) string { return fmt.Sprintf("%.1000q is not %.1000q", a, b) }
 
 // standFor says whether one made up text may stand for another.
 func (s *sameness) standFor(a, b string, learn bool) bool {
