@@ -138,6 +138,9 @@ func (c batchReadCommand) Run(ctx context.Context, stdio Stdio) error {
 		return err
 	}
 	counts := map[string]int{}
+	rows := len(lines) - 1
+	tell := newProgress(stdio.Err, "rows", 0, 0, int64(rows))
+	defer tell.end()
 	for begin := 1; begin < len(lines) || begin == 1; begin += batchPiece {
 		piece := append([]string{lines[0]}, lines[min(begin, len(lines)):min(begin+batchPiece, len(lines))]...)
 		var told struct {
@@ -154,8 +157,12 @@ func (c batchReadCommand) Run(ctx context.Context, stdio Stdio) error {
 		for _, r := range told.Rows {
 			counts[r.Effect]++
 			if r.Reason != "" {
+				tell.end()
 				fmt.Fprintf(stdio.Out, "row %d  %s  %s\n", begin-1+r.Row, printable(r.Reference), printable(r.Reason))
 			}
+		}
+		if done := min(begin-1+batchPiece, rows); rows > batchPiece {
+			tell.at(done, int64(done))
 		}
 	}
 	_, err = fmt.Fprintf(stdio.Out, "applied %d, duplicate %d, stale %d, refused %d\n",

@@ -125,8 +125,9 @@ func (c devCommand) populate(ctx context.Context, s *server.Server, stdio Stdio)
 	seeder := seed.Seeder{Store: s.Store(), Catalogue: s.Catalogue(), Vault: s.Vault(), Due: s.Due, Now: server.Now, NewID: api.NewID, NewToken: api.NewToken}
 	world, err := seeder.Dev(ctx)
 	if err == nil && c.Accounts > 0 {
-		progress := newImportProgress(stdio.Err, int64(c.Accounts), importState{})
-		err = seeder.Populate(ctx, seed.Population{Accounts: c.Accounts, Seed: c.Seed}, world.Platform, func(done int) { progress.at(done, int64(done)) })
+		tell := newProgress(stdio.Err, "accounts", 0, 0, int64(c.Accounts))
+		err = seeder.Populate(ctx, seed.Population{Accounts: c.Accounts, Seed: c.Seed}, world.Platform, func(done int) { tell.at(done, int64(done)) })
+		tell.end()
 	}
 	return describe(s.PublicURL(), world), err
 }

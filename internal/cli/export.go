@@ -52,13 +52,14 @@ func (c exportCommand) Run(ctx context.Context, stdio Stdio) error {
 		return err
 	}
 	defer src.Close()
-	tell := tellMove(stdio.Err)
+	tell := &moving{w: stdio.Err}
+	defer tell.end()
 	if c.Out == "" {
 		out, results := io.Writer(stdio.Out), stdio.Err
 		if c.DryRun {
 			out, results = io.Discard, stdio.Out
 		}
-		sum, err := move.Export(ctx, src, out, tell)
+		sum, err := move.Export(ctx, src, out, tell.at)
 		if err != nil {
 			return interrupted(ctx, err)
 		}
@@ -67,7 +68,7 @@ func (c exportCommand) Run(ctx context.Context, stdio Stdio) error {
 	if c.DryRun {
 		return errors.New("a dry run writes nothing: leave --out away")
 	}
-	sum, err := c.toFile(ctx, src, stdio.Err, tell)
+	sum, err := c.toFile(ctx, src, stdio.Err, tell.at)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
@@ -179,18 +180,24 @@ func syncDirectory(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// tellMove shows how it goes, anew for each thing that is done.
-func tellMove(w io.Writer) move.Progress {
-	var (
-		p     *importProgress
-		doing string
-	)
-	return func(now string, rows, of int64) {
-		if p == nil || doing != now {
-			p, doing = newImportProgress(w, of, importState{Offset: rows, Counts: importCounts{Created: int(rows)}}), now
-			p.what = "rows " + now
-		}
-		p.at(int(rows), rows)
+// moving tells how it goes with rows, anew for each thing that is done to them.
+type moving struct {
+	w     io.Writer
+	doing string
+	tell  *progress // of that; nil before there is any
+}
+
+func (m *moving) at(doing string, rows, of int64) {
+	if m.tell == nil || m.doing != doing {
+		m.end()
+		m.tell, m.doing = newProgress(m.w, "rows "+doing, int(rows), rows, of), doing
+	}
+	m.tell.at(int(rows), rows)
+}
+
+func (m *moving) end() {
+	if m.tell != nil {
+		m.tell.end()
 	}
 }
 

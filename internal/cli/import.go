@@ -126,7 +126,7 @@ func (f importFlags) begin(ctx context.Context, stdio Stdio, name, mark string, 
 	if !f.DryRun && !f.Restart && i.state.resume() {
 		fmt.Fprintf(stdio.Err, "going on after %s accounts that an earlier run has sent\n", grouped(i.state.Counts.rows()))
 	}
-	i.tell = newImportProgress(stdio.Err, size, i.state)
+	i.tell = newProgress(stdio.Err, "accounts", i.state.Counts.rows(), i.state.Offset, size)
 	if f.Errors == "" {
 		f.Errors = beside(name, ".errors.csv")
 	}
@@ -136,6 +136,7 @@ func (f importFlags) begin(ctx context.Context, stdio Stdio, name, mark string, 
 
 // finish says what became of all, and forgets how far it came once it is done.
 func (i *importer) finish(ctx context.Context, stdio Stdio, err error) error {
+	i.tell.end()
 	refused := i.state.Counts.Refused
 	if err != nil {
 		if !i.dry && ctx.Err() != nil {

@@ -55,8 +55,9 @@ func (c importFileCommand) fill(ctx context.Context, stdio Stdio) (err error) {
 		return err
 	}
 	defer file.Close()
-	tell := tellMove(stdio.Err)
-	if _, err := move.Check(ctx, file, tell); err != nil {
+	tell := &moving{w: stdio.Err}
+	defer tell.end()
+	if _, err := move.Check(ctx, file, tell.at); err != nil {
 		return interrupted(ctx, err)
 	}
 	open := store.OpenTarget
@@ -67,7 +68,7 @@ func (c importFileCommand) fill(ctx context.Context, stdio Stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	sum, err := move.Import(ctx, file, target, c.DryRun, tell)
+	sum, err := move.Import(ctx, file, target, c.DryRun, tell.at)
 	if err = errors.Join(err, target.Close()); err != nil {
 		return interrupted(ctx, err)
 	}

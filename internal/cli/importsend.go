@@ -27,7 +27,7 @@ type importer struct {
 	hooks   bool
 	state   importState
 	errors  *importErrors
-	tell    *importProgress
+	tell    *progress
 }
 
 // importVerdict is what the server says of a row.
@@ -187,69 +187,4 @@ func mayPass(err error) bool {
 		return true
 	}
 	return refused.status == http.StatusTooManyRequests || refused.status >= 500 || refused.status == http.StatusUnauthorized
-}
-
-// importProgress tells how it goes while it goes.
-type importProgress struct {
-	w        io.Writer
-	terminal bool
-	whole    int64 // bytes, or rows of an export; 0 when it is not known
-	what     string
-	began    time.Time
-	from     int64 // bytes that an earlier run did
-	rows     int   // rows that an earlier run did
-	last     time.Time
-	waiting  bool
-}
-
-func newImportProgress(w io.Writer, whole int64, state importState) *importProgress {
-	now := time.Now()
-	return &importProgress{w: w, terminal: isTerminal(w), whole: whole, what: "accounts", began: now, last: now, from: state.Offset, rows: state.Counts.rows()}
-}
-
-// at says how many rows are done, and how many bytes of the whole.
-func (p *importProgress) at(rows int, done int64) {
-	every := 5 * time.Second
-	if p.terminal {
-		every = 500 * time.Millisecond
-	}
-	now := time.Now()
-	finished := p.whole > 0 && done >= p.whole
-	if p.waiting = false; now.Sub(p.last) < every && !finished {
-		return
-	}
-	p.last = now
-	passed := now.Sub(p.began).Seconds()
-	line := fmt.Sprintf("%s %s, %.0f a second", grouped(rows), p.what, float64(rows-p.rows)/max(passed, 0.001))
-	if p.whole > 0 {
-		line = fmt.Sprintf("%3d%%  %s", 100*done/p.whole, line)
-		if speed := float64(done-p.from) / max(passed, 0.001); speed > 0 && !finished {
-			line += fmt.Sprintf(", %s left", (time.Duration(float64(p.whole-done)/speed) * time.Second).Round(time.Second))
-		}
-	}
-	if p.terminal {
-		fmt.Fprintf(p.w, "\r\x1b[K%s", line)
-		if finished {
-			fmt.Fprintln(p.w)
-		}
-		return
-	}
-	fmt.Fprintln(p.w, line)
-}
-
-// pause says once why nothing goes on.
-func (p *importProgress) pause(err error) {
-	if !p.waiting {
-		fmt.Fprintf(p.w, "waiting for the server: %s\n", printable(err.Error()))
-	}
-	p.waiting = true
-}
-
-// grouped writes a number with a comma before each three digits.
-func grouped(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }
