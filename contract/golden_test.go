@@ -48,27 +48,35 @@ func TestWhatIsPackedIsWhatTheFilesSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, err := fragments.Pack()
+	theirs, err := provider.Pack(providers.FS)
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs, err := provider.Pack(providers.FS)
+	catalogue, err := provider.Unpack(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := fragments.Pack(catalogue.Contract())
 	if err != nil {
 		t.Fatal(err)
 	}
 	keep(t, "contract.packed", ours)
 	keep(t, filepath.Join("..", "providers", "providers.packed"), theirs)
 
-	catalogue, err := provider.Unpack(theirs)
+	read := assemble(t)
+	unpacked := gate.Unpack(string(ours))
+	whole, err := unpacked.Whole()
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := gate.Unpack(string(ours)).Assemble(catalogue.Contract())
+	again, err := unpacked.Assemble(catalogue.Contract())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(assemble(t).Raw(), doc.Raw()); diff != "" {
-		t.Errorf("what is unpacked differs (-read +unpacked):\n%.4000s", diff)
+	for how, doc := range map[string]*gate.Document{"as a whole": whole, "in parts": again} {
+		if diff := cmp.Diff(read.Raw(), doc.Raw()); diff != "" {
+			t.Errorf("what is unpacked %s differs (-read +unpacked):\n%.4000s", how, diff)
+		}
 	}
 }
 

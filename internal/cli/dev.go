@@ -80,7 +80,7 @@ func (c devCommand) Run(ctx context.Context, stdio Stdio) (err error) {
 		defer stop()
 	}
 	log := c.logger(stdio.Err)
-	s, err := server.New(ctx, server.Config{
+	s, err := start(ctx, server.Config{
 		Listen: c.Listen, PublicURL: c.PublicURL, PlainHTTP: true, DataDir: dir, Database: c.Database, KeyFile: keyFile, Worlds: server.BothWorlds,
 		DocumentedHost: true, Algorithm: c.SigningAlgorithm, LoginFailures: c.LoginFailures, CaseRegistry: c.CaseRegistry,
 		Providers: c.Providers, Reload: reload, OutboundAllow: append(thisMachine(), c.OutboundAllow...), OutboundUnverified: c.OutboundUnverified, Log: log,

@@ -21,9 +21,10 @@ type Document struct {
 	raw        map[string]any
 	says       sayings
 	operations []*Operation
+	proven     bool // its references and schemas are known to be right; each schema is compiled when it is first needed
 
 	compiling sync.Mutex
-	compiler  *jsonschema.Compiler // guarded by compiling
+	compiler  *jsonschema.Compiler // guarded by compiling; nil until there is one
 }
 
 // Operation is one method on one path, with everything that the gate and the
@@ -100,6 +101,13 @@ func (f *Fragments) Assemble(more ...map[string]any) (*Document, error) {
 	return newDocument(raw)
 }
 
+// Whole is the document that Pack made of all fragments. Nothing of it is
+// checked again.
+func (f *Fragments) Whole() (*Document, error) {
+	d := &Document{raw: f.whole, proven: true}
+	return d, d.read()
+}
+
 // Parse reads a document that was published by JSON, for tools that check a
 // running server.
 func Parse(published []byte) (*Document, error) {
@@ -113,21 +121,22 @@ func Parse(published []byte) (*Document, error) {
 }
 
 func newDocument(raw map[string]any) (*Document, error) {
-	d := &Document{raw: raw, says: readSayings(raw)}
+	d := &Document{raw: raw}
 	if err := d.checkReferences(); err != nil {
 		return nil, err
 	}
-	patterns, err := executedPatterns(raw)
-	if err != nil {
+	var err error
+	if d.compiler, err = newCompiler(raw); err != nil {
 		return nil, err
 	}
-	if d.compiler, err = newCompiler(raw, patterns); err != nil {
-		return nil, err
-	}
-	if d.operations, err = d.readOperations(); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return d, d.read()
+}
+
+// read takes in what the document says.
+func (d *Document) read() (err error) {
+	d.says = readSayings(d.raw)
+	d.operations, err = d.readOperations()
+	return err
 }
 
 // Operations is every operation, sorted by path and then method.

@@ -134,21 +134,32 @@ func TestAPanicIsA500AndTheProcessLives(t *testing.T) {
 }
 
 // Of a document that is not known to compile, the gate finds out before it
-// serves; of one that is said to, the operation itself, and it alone.
+// serves; of one that was packed whole, the operation itself, and it alone.
 func TestASchemaThatDoesNotCompileKeepsAGateFromServing(t *testing.T) {
 	const operation = "{operationId: %s, x-evidence: seed, security: [], responses: {}, parameters: [{in: query, name: q, schema: {%s}}]}"
-	doc, err := gate.Assemble(files("paths: {/bad: {get: " + fmt.Sprintf(operation, "bad", `pattern: "(?="`) + "}, /good: {get: " + fmt.Sprintf(operation, "good", "type: string") + "}}"))
+	fragments, err := gate.Read(files("paths: {/bad: {get: " + fmt.Sprintf(operation, "bad", `pattern: "(?="`) + "}, /good: {get: " + fmt.Sprintf(operation, "good", "type: string") + "}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := fragments.Assemble()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := newGate(doc, "bad", "good"); err == nil || !strings.Contains(err.Error(), "operation bad: parameter q") {
 		t.Errorf("got %v", err)
 	}
+	packed, err := fragments.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if doc, err = gate.Unpack(string(packed)).Whole(); err != nil {
+		t.Fatal(err)
+	}
 	fine := func(context.Context, *gate.Call) (gate.Reply, error) {
 		return gate.Reply{Status: http.StatusNoContent}, nil
 	}
 	g, err := gate.New(gate.Config{
-		Document: doc, Functions: map[string]gate.Function{"bad": fine, "good": fine}, Verify: verify, Proven: true,
+		Document: doc, Functions: map[string]gate.Function{"bad": fine, "good": fine}, Verify: verify,
 		Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(),
 	})
 	if err != nil {

@@ -78,10 +78,6 @@ type Config struct {
 	Document  *Document
 	Functions map[string]Function // by the name that operations give in x-mooring-function
 
-	// Proven says that the schemas of the document are known to compile, so that
-	// each is compiled when it is first needed.
-	Proven bool
-
 	// Verify turns the values of the Authorization header into a caller. Its
 	// error is shown as the fault that it is.
 	Verify func(ctx context.Context, authorization []string) (auth.Caller, error)
@@ -148,7 +144,7 @@ func (g *Gate) compile() error {
 	routes := map[string]*route{}
 	for _, op := range g.Document.Operations() {
 		p, err := newPlan(g.Document, op, g.Functions[op.Function])
-		if err == nil && !g.Proven {
+		if err == nil && !g.Document.proven {
 			_, err = p.schemas()
 		}
 		if err != nil {

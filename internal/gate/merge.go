@@ -19,6 +19,7 @@ type Fragments struct {
 	names []string
 	read  map[string]map[string]any
 	bad   []error
+	whole map[string]any // the document that was packed with them; nil when they were not
 }
 
 // Read reads all *.yaml files of fsys. What is wrong with them is told by

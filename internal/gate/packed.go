@@ -3,7 +3,6 @@ package gate
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,7 +14,8 @@ import (
 // number whose low bits are its kind and whose others are its length. A text
 // or a number goes on with so many bytes, a list with so many places of values
 // before it, and an object with so many pairs of such places, of name and
-// value. The last value is the object of all files, by name.
+// value. The last value is the object of all files, by name, and of the whole
+// document that was made of them, without one.
 const (
 	packedObject = iota
 	packedList
@@ -27,17 +27,22 @@ const (
 	packedBits = 3
 )
 
-// Pack is the fragments, packed.
-func (f *Fragments) Pack() ([]byte, error) {
-	if len(f.bad) > 0 {
-		return nil, errors.Join(f.bad...)
+// packedWhole stands for the whole document among the names of files.
+const packedWhole = ""
+
+// Pack is the fragments, packed, and the document that Assemble makes of them
+// and of further maps.
+func (f *Fragments) Pack(more ...map[string]any) ([]byte, error) {
+	whole, err := f.Assemble(more...)
+	if err != nil {
+		return nil, err
 	}
-	files := make(map[string]any, len(f.read))
+	all := map[string]any{packedWhole: whole.raw}
 	for name, fragment := range f.read {
-		files[name] = fragment
+		all[name] = fragment
 	}
 	p := packer{known: map[string]uint64{}}
-	p.value(files)
+	p.value(all)
 	return p.out, nil
 }
 
@@ -97,6 +102,10 @@ func Unpack(packed string) *Fragments {
 	}
 	f := &Fragments{read: map[string]map[string]any{}}
 	for name, fragment := range u.values[len(u.values)-1].(map[string]any) {
+		if name == packedWhole {
+			f.whole = fragment.(map[string]any)
+			continue
+		}
 		f.names, f.read[name] = append(f.names, name), fragment.(map[string]any)
 	}
 	slices.Sort(f.names)

@@ -28,6 +28,12 @@ type Schema struct {
 func (d *Document) Schema(pointer string) (*Schema, error) {
 	d.compiling.Lock()
 	defer d.compiling.Unlock()
+	var err error
+	if d.compiler == nil {
+		if d.compiler, err = newCompiler(d.raw); err != nil {
+			return nil, err
+		}
+	}
 	compiled, err := d.compiler.Compile(resource + pointerFragment(pointer))
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", readable(pointer), err)
@@ -51,7 +57,11 @@ func (s *Schema) Undeclared(value any) []string {
 
 // newCompiler prepares the schema compiler: draft 2020-12, formats asserted,
 // patterns executed as executedPatterns says.
-func newCompiler(raw map[string]any, executed map[string]string) (*jsonschema.Compiler, error) {
+func newCompiler(raw map[string]any) (*jsonschema.Compiler, error) {
+	executed, err := executedPatterns(raw)
+	if err != nil {
+		return nil, err
+	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()

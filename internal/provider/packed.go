@@ -2,18 +2,18 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
 )
 
-// packed is a provider file that was found to be whole, in a form that takes a
-// program little time to read at each start: a line of JSON.
+// packed stands before a provider file that was found to be whole, in a form
+// that takes a program little time to read at each start: two lines of JSON.
 type packed struct {
-	Name     string          `json:"name"`
-	Slug     [2]int          `json:"slug_at"` // line and column
-	Versions [2]int          `json:"versions_at"`
-	File     json.RawMessage `json:"file"`
+	Name     string `json:"name"`
+	Slug     [2]int `json:"slug_at"` // line and column
+	Versions [2]int `json:"versions_at"`
 }
 
 // Pack reads and checks all *.yaml files of a file system and packs them.
@@ -31,9 +31,10 @@ func Pack(fsys fs.FS) ([]byte, error) {
 	for _, f := range files {
 		d := readDocument(f.Name, f.Data)
 		slug, versions := d.at["/slug"], d.at["/versions"]
-		if err := encoder.Encode(packed{f.Name, [2]int{slug.line, slug.column}, [2]int{versions.line, versions.column}, canonical(d.value)}); err != nil {
+		if err := encoder.Encode(packed{f.Name, [2]int{slug.line, slug.column}, [2]int{versions.line, versions.column}}); err != nil {
 			return nil, err
 		}
+		lines.Write(append(canonical(d.value), '\n'))
 	}
 	return lines.Bytes(), nil
 }
@@ -42,14 +43,13 @@ func Pack(fsys fs.FS) ([]byte, error) {
 // of the program: nothing of it is checked again.
 func Unpack(lines []byte) (*Catalogue, error) {
 	l := loader{taken: map[string]string{}}
-	for line := range bytes.Lines(lines) {
+	decoder := json.NewDecoder(bytes.NewReader(lines))
+	decoder.UseNumber()
+	for decoder.More() {
 		var from packed
-		if err := json.Unmarshal(line, &from); err != nil {
-			return nil, fmt.Errorf("a packed provider file can't be read: %w", err)
-		}
-		f, err := decodeFile(from.File)
-		if err != nil {
-			return nil, fmt.Errorf("the packed %s can't be read: %w", from.Name, err)
+		var f file
+		if err := cmp.Or(decoder.Decode(&from), decoder.Decode(&f)); err != nil {
+			return nil, fmt.Errorf("the packed provider files can't be read: %w", err)
 		}
 		for _, n := range f.names() {
 			l.taken[n.key()] = from.Name

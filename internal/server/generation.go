@@ -122,17 +122,27 @@ func CheckProviders(own []provider.File, instead ...string) (*provider.Catalogue
 	return g.catalogue, nil
 }
 
-// embedded are the program's own providers, and written its own part of the
-// contract. Neither ever changes.
+// embedded are the program's own providers, written its own part of the
+// contract, and whole the contract with both. None of them ever changes.
 var (
 	embedded = sync.OnceValues(func() (*provider.Catalogue, error) { return provider.Unpack(providers.Packed) })
 	written  = sync.OnceValue(func() *gate.Fragments { return gate.Unpack(contract.Packed) })
+	whole    = sync.OnceValues(func() (*gate.Document, error) { return written().Whole() })
 )
 
-// readAhead reads both while the database is opened, which takes about as long.
+// readAhead reads them while the database is opened, which takes about as long.
 func readAhead() {
 	go func() { _, _ = embedded() }() // whoever needs them is told what is wrong
-	go written()
+	go func() { _, _ = whole() }()
+}
+
+// describe is the contract with the part that follows from a catalogue. That of
+// the program's own providers alone was made before.
+func describe(catalogue, ours *provider.Catalogue, own []provider.File) (*gate.Document, error) {
+	if all, _ := embedded(); len(own) == 0 && ours == all {
+		return whole()
+	}
+	return written().Assemble(catalogue.Contract())
 }
 
 // build makes a generation of the program's own providers and the files of
@@ -148,10 +158,9 @@ func build(ours *provider.Catalogue, own []provider.File, equip func(*provider.C
 	if err != nil {
 		return nil, err
 	}
-	document, err := written().Assemble(catalogue.Contract())
+	document, err := describe(catalogue, ours, own)
 	if err == nil {
 		cfg := equip(catalogue, document)
-		cfg.Proven = len(own) == 0 // by the tests of contract
 		var handler *gate.Gate
 		if handler, err = gate.New(cfg); err == nil {
 			return &generation{catalogue: catalogue, document: document, handler: handler}, nil
