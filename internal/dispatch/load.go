@@ -63,7 +63,8 @@ func (d *Dispatcher) load(k key) (l loaded, err error) {
 		return l, err
 	}
 	l.account = found[k.account]
-	l.secrets, err = d.Secrets(d.asking, k.account, k.id, d.Now())
+	secrets, err := d.Secrets(d.asking, k.account, k.id, d.Now())
+	l.secrets = secrets.Ready()
 	return l, err
 }
 

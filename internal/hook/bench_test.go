@@ -35,13 +35,14 @@ func BenchmarkMessage(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			s, e := subscription(), entry(hook.ConnectionUpdate, c.body)
 			s.Settings.Fields = c.fields
+			secrets := c.secrets.Ready()
 			b.ReportAllocs()
 			for b.Loop() {
 				body, err := hook.Message(s, e)
 				if err != nil {
 					b.Fatal(err)
 				}
-				hook.Headers(s, c.secrets, e, body, noon)
+				hook.Headers(s, secrets, e, body, noon)
 			}
 		})
 	}

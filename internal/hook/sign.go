@@ -2,10 +2,7 @@ package hook
 
 import (
 	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // documented: event-signature is HMAC-SHA1
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
@@ -42,6 +39,8 @@ type Secrets struct {
 
 	Ends time.Time // when the first of them ends; zero when none does by itself
 	Then *Secrets  // what there is from then on
+
+	signers *signers // what Ready made of them
 }
 
 // At is what there is of them at a time.
@@ -94,11 +93,15 @@ func Headers(s Subscription, k Secrets, e Entry, body []byte, at time.Time) http
 	set("Event-Delivery", DeliveryID(s.ID, e.ID))
 	set("Webhook-Id", e.ID)
 	set("Webhook-Timestamp", stamp)
-	if signatures := standardSignatures(k, e.ID, stamp, body); signatures != "" {
+	sign := k.signers
+	if sign == nil {
+		sign = k.read()
+	}
+	if signatures := sign.standardSignatures(e.ID, stamp, body); signatures != "" {
 		set("Webhook-Signature", signatures)
 	}
-	if key := k.Contract.Reveal(); key != "" {
-		set("Event-Signature", contractSignature(key, body))
+	if sign.contract != nil {
+		set("Event-Signature", hex.EncodeToString(sign.contract.sum(body)))
 	}
 	if value := k.Authorization.Reveal(); value != "" {
 		set("Authorization", value)
@@ -118,42 +121,6 @@ func contentType(s Subscription) string {
 func agentOf(s Subscription) string {
 	const digits = 12
 	return "Mooring-Hook/" + s.ID[max(0, len(s.ID)-digits):]
-}
-
-func contractSignature(key string, body []byte) string {
-	mac := hmac.New(sha1.New, []byte(key))
-	mac.Write(body)
-	return hex.EncodeToString(mac.Sum(nil))
-}
-
-// standardSignatures signs as https://www.standardwebhooks.com says, once with
-// each secret and with each pair.
-func standardSignatures(k Secrets, id, stamp string, body []byte) string {
-	signed := make([]byte, 0, len(id)+len(stamp)+len(body)+2)
-	signed = append(append(signed, id...), '.')
-	signed = append(append(signed, stamp...), '.')
-	signed = append(signed, body...)
-	var all []byte
-	add := func(version string, signature []byte) {
-		if len(all) > 0 {
-			all = append(all, ' ')
-		}
-		all = base64.StdEncoding.AppendEncode(append(all, version...), signature)
-	}
-	for _, shared := range k.Standard {
-		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(shared.Reveal(), standardPrefix))
-		if err == nil && len(key) > 0 {
-			mac := hmac.New(sha256.New, key)
-			mac.Write(signed)
-			add("v1,", mac.Sum(nil))
-		}
-	}
-	for _, private := range k.Asymmetric {
-		if key := privateKey(private); key != nil {
-			add("v1a,", ed25519.Sign(key, signed))
-		}
-	}
-	return string(all)
 }
 
 func privateKey(private secret.Plain) ed25519.PrivateKey {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,4 +94,28 @@ func TestKeysAreAsTheSpecificationWantsThem(t *testing.T) {
 	if got := hook.PublicOf(secret.NewPlain("whsk_bm8=")); got != "" {
 		t.Errorf("what is no key has a public half: %s", got)
 	}
+}
+
+// Secrets that were read once sign like those that were not, however many
+// messages do at once, and so do those that come after them.
+func TestReadySecretsSignTheSame(t *testing.T) {
+	private, _ := hook.NewPair()
+	k := hook.Secrets{
+		Contract: secret.NewPlain("key"), Authorization: secret.NewPlain("Bearer of news"),
+		Standard: []secret.Plain{hook.NewStandard(), hook.NewStandard()}, Asymmetric: []secret.Plain{private},
+		Ends: noon.Add(time.Hour), Then: &hook.Secrets{Standard: []secret.Plain{hook.NewStandard()}},
+	}
+	ready := k.Ready()
+	var signing sync.WaitGroup
+	for i := range 8 {
+		signing.Go(func() {
+			for _, at := range []time.Time{noon, noon.Add(time.Hour)} {
+				e, body := entry(hook.Ping, "{}"), []byte(strings.Repeat("x", 100*i))
+				if diff := cmp.Diff(hook.Headers(subscription(), k.At(at), e, body, at), hook.Headers(subscription(), ready.At(at), e, body, at)); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+	signing.Wait()
 }
