@@ -22,8 +22,9 @@ type recall struct {
 
 const (
 	recallShards  = 64
-	recallBytes   = 8 << 20            // of texts in all
+	recallBytes   = 8 << 20            // of texts in all, with what it takes to remember them
 	recallLongest = recallBytes / 1024 // of one text
+	recallBeside  = 320                // bytes that a text takes beside itself, about: its spot, and the place of that
 )
 
 type recallShard struct {
@@ -36,7 +37,7 @@ type recallShard struct {
 // spot is what is remembered of one account. It is in its shard as long as
 // somebody needs it, or it has texts.
 type spot struct {
-	texts   map[view]recalled
+	texts   []recalled // few: one of each who asks
 	bytes   int
 	readers int  // who may still add a text
 	writers int  // transactions that are about to commit, and may change it
@@ -50,10 +51,23 @@ type view struct {
 	asker    account.ID // who it is, if not
 }
 
-// recalled is a text, and who made it.
+// recalled is a text, who made it and for whom.
 type recalled struct {
+	view  view
 	maker any
 	text  []byte
+}
+
+func (m recalled) weight() int { return cap(m.text) + recallBeside }
+
+// of is where the text of a view is, or behind the last.
+func (sp *spot) of(v view) int {
+	for i := range sp.texts {
+		if sp.texts[i].view == v {
+			return i
+		}
+	}
+	return len(sp.texts)
 }
 
 func newRecall() *recall {
@@ -86,15 +100,15 @@ func (r *recall) find(id account.ID, v view, maker any) ([]byte, *spot) {
 		sh.tidy(id, sp)
 		return nil, nil
 	}
-	if m, ok := sp.texts[v]; ok && m.maker == maker {
-		return m.text, nil
+	if i := sp.of(v); i < len(sp.texts) && sp.texts[i].maker == maker {
+		return sp.texts[i].text, nil
 	}
 	sp.readers++
 	return nil, sp
 }
 
 // keep remembers a text, unless it is nil or was overtaken by a write.
-func (r *recall) keep(id account.ID, sp *spot, v view, m recalled) {
+func (r *recall) keep(id account.ID, sp *spot, m recalled) {
 	if sp == nil {
 		return
 	}
@@ -103,11 +117,13 @@ func (r *recall) keep(id account.ID, sp *spot, v view, m recalled) {
 	defer sh.mu.Unlock()
 	sp.readers--
 	if !sp.gone && m.text != nil && len(m.text) <= recallLongest {
-		if sp.texts == nil {
-			sp.texts = map[view]recalled{}
+		more := m.weight()
+		if i := sp.of(m.view); i < len(sp.texts) {
+			more -= sp.texts[i].weight()
+			sp.texts[i] = m
+		} else {
+			sp.texts = append(sp.texts, m)
 		}
-		more := len(m.text) - len(sp.texts[v].text)
-		sp.texts[v] = m
 		sp.bytes += more
 		sh.bytes += more
 	}
@@ -202,8 +218,8 @@ func (s *Store) ConnectionText(
 	if text != nil {
 		return text, nil
 	}
-	kept := recalled{maker: maker}
-	defer func() { s.recall.keep(id, sp, v, kept) }()
+	kept := recalled{view: v, maker: maker}
+	defer func() { s.recall.keep(id, sp, kept) }()
 	c, err := s.Connection(ctx, caller, id, provider)
 	if err != nil {
 		return nil, err

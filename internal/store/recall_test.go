@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -129,7 +130,7 @@ func TestWhatIsRememberedHasALimit(t *testing.T) {
 	for i := range 4 * recallBytes / recallLongest {
 		id := account.ID(fmt.Sprintf("T%08d", i))
 		_, sp := r.find(id, v, nil)
-		r.keep(id, sp, v, recalled{text: long})
+		r.keep(id, sp, recalled{view: v, text: long})
 		if i == 0 {
 			if text, _ := r.find(id, v, nil); len(text) != len(long) {
 				t.Fatal("what fits was not remembered")
@@ -137,9 +138,9 @@ func TestWhatIsRememberedHasALimit(t *testing.T) {
 		}
 	}
 	_, sp := r.find("T1", v, nil)
-	r.keep("T1", sp, v, recalled{text: make([]byte, recallLongest+1)})
+	r.keep("T1", sp, recalled{view: v, text: make([]byte, recallLongest+1)})
 	_, sp = r.find("T2", v, nil)
-	r.keep("T2", sp, v, recalled{})
+	r.keep("T2", sp, recalled{view: v})
 	r.changing([]account.ID{"T3", "T4"})()
 	bytes := 0
 	for i := range r.shards {
@@ -159,6 +160,32 @@ func TestWhatIsRememberedHasALimit(t *testing.T) {
 			t.Fatalf("%d accounts and %d bytes are left where any account may have changed", len(sh.spots), sh.bytes)
 		}
 	}
+}
+
+// What is counted is what the process really holds, however short the texts are.
+func TestWhatIsRememberedTakesNoMoreThanIsCounted(t *testing.T) {
+	for _, long := range []int{10, 300, 3000} {
+		before := heapHeld()
+		r := newRecall()
+		for i := range 2 * recallBytes / (long + 100) {
+			id, v := account.ID(fmt.Sprintf("T%08d", i)), view{provider: "vipps", covers: true}
+			_, sp := r.find(id, v, nil)
+			r.keep(id, sp, recalled{view: v, text: make([]byte, long, long+long/4)})
+		}
+		held := heapHeld() - before
+		t.Logf("texts of %d bytes: %d bytes are held", long, held)
+		if held > recallBytes*5/4 {
+			t.Errorf("of texts of %d bytes %d bytes are held, of %d", long, held, recallBytes)
+		}
+		runtime.KeepAlive(r)
+	}
+}
+
+func heapHeld() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // Each statement that writes what connections are shown from is known as such.
