@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mooring/internal/auth"
@@ -300,32 +298,6 @@ func TestNobodyIsBlamedBeforeItIsKnownWhatIsUsual(t *testing.T) {
 	if b.limit != 256 {
 		t.Errorf("%d are let in", b.limit)
 	}
-}
-
-// Refusals come by the thousand: those of a second share a log line, which says
-// how many there were since the one before.
-func TestRefusalsShareALogLine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCrowded(t)
-		var log bytes.Buffer
-		c.gate.Log = slog.New(slog.NewJSONHandler(&log, nil))
-		release := c.fill(t, budgets[budgetRead].most, readCase)
-		for range 1000 {
-			c.answer(readCase())
-		}
-		if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), `"refusals":1,`) {
-			t.Errorf("a thousand refusals left %d lines:\n%s", n, log.String())
-		}
-		<-time.After(tellRest)
-		c.answer(readCase())
-		if n := strings.Count(log.String(), "\n"); n != 2 || !strings.Contains(log.String(), `"level":"WARN","msg":"request","refusals":1000,`) {
-			t.Errorf("those that were refused before a second was over have %d lines:\n%s", n, log.String())
-		}
-		release()
-		if n := strings.Count(log.String(), "\n"); n != 2+budgets[budgetRead].most {
-			t.Errorf("with those that were let in there are %d lines", n)
-		}
-	})
 }
 
 // Whoever sends what is refused at once can't make what is usual look short.

@@ -93,6 +93,8 @@ func (x *exchange) record(status, bytes int) {
 		if refusals = x.gate.Admission.tell(time.Now()); refusals == 0 {
 			return
 		}
+	case status == http.StatusServiceUnavailable && x.r.Context().Err() != nil: // the client went, and nothing is known to be wrong
+		level = slog.LevelWarn
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
