@@ -1,23 +1,24 @@
 package server_test
 
 import (
+	"database/sql"
 	"net/http"
+	"path/filepath"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
+	_ "modernc.org/sqlite"
 
 	"mooring/internal/auth"
 	"mooring/internal/seed"
 	"mooring/internal/server"
-	"mooring/internal/store/storetest"
 )
 
 // The answer to who moves a clock is kept after the move, which is many
 // transactions. Who comes again under the key before it was kept goes on to the
 // same place.
 func TestAClockThatIsMovedAgainUnderItsKeyStaysWhereItIs(t *testing.T) {
-	database := storetest.Postgres(t)
-	d := newDesk(t, startDev(t, auth.EdDSA, func(c *server.Config) { c.Database, c.DataDir = database, "" }))
+	var file string
+	d := newDesk(t, startDev(t, auth.EdDSA, func(c *server.Config) { file = filepath.Join(c.DataDir, "mooring.db") }))
 	d.signUp(t, "vipps", "")
 	account := "/v1/accounts/" + string(seed.DevMerchant)
 	for _, c := range []struct{ path, body string }{
@@ -28,7 +29,7 @@ func TestAClockThatIsMovedAgainUnderItsKeyStaysWhereItIs(t *testing.T) {
 	} {
 		d.underKey(t, c.path, c.body)
 		clock, events := d.ahead(t), len(d.connection(t, "vipps").Events)
-		if forget(t, database) == 0 {
+		if forget(t, file) == 0 {
 			t.Fatal("no answer was kept")
 		}
 		d.underKey(t, c.path, c.body)
@@ -56,16 +57,20 @@ func (d desk) ahead(t *testing.T) int64 {
 }
 
 // forget deletes the answers of a database that are kept for good.
-func forget(t *testing.T, database string) int64 {
+func forget(t *testing.T, file string) int64 {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), database)
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(60000)")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context())
-	gone, err := conn.Exec(t.Context(), "DELETE FROM idempotency WHERE operation NOT LIKE '% begun'")
+	defer db.Close()
+	result, err := db.ExecContext(t.Context(), "DELETE FROM idempotency WHERE operation NOT LIKE '% begun'")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return gone.RowsAffected()
+	gone, err := result.RowsAffected()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gone
 }

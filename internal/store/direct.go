@@ -20,18 +20,6 @@ type readingConn struct {
 	prepared []driver.Stmt // by statement id, as they are needed
 }
 
-// fileConn is what the driver's connections can do.
-type fileConn interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.QueryerContext
-	driver.Pinger
-	driver.SessionResetter
-	driver.Validator
-}
-
 // Close lets go of the statements first: the file stays open as long as there
 // are any.
 func (c *readingConn) Close() error {

@@ -75,28 +75,17 @@ func (c *spoiledConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &spoiledConn{conn.(fullConn), c.by, false}, nil
-}
-
-// fullConn is what both drivers' connections can do.
-type fullConn interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.QueryerContext
-	driver.Pinger
-	driver.SessionResetter
+	return &spoiledConn{conn.(driverConn), c.by, false}, nil
 }
 
 type spoiledConn struct {
-	fullConn
+	driverConn
 	by     *saboteur
 	writes bool // it began a transaction that writes
 }
 
 func (c *spoiledConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	tx, err := c.fullConn.BeginTx(ctx, opts)
+	tx, err := c.driverConn.BeginTx(ctx, opts)
 	c.writes = !opts.ReadOnly
 	if err != nil || opts.ReadOnly {
 		return tx, err
@@ -112,7 +101,7 @@ func (c *spoiledConn) ExecContext(ctx context.Context, query string, args []driv
 			return nil, err
 		}
 	}
-	return c.fullConn.ExecContext(ctx, query, args)
+	return c.driverConn.ExecContext(ctx, query, args)
 }
 
 func (c *spoiledConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -123,11 +112,11 @@ func (c *spoiledConn) QueryContext(ctx context.Context, query string, args []dri
 	if met > 0 {
 		return nil, &pgconn.PgError{Code: "40001"}
 	}
-	return c.fullConn.QueryContext(ctx, query, args)
+	return c.driverConn.QueryContext(ctx, query, args)
 }
 
 func (c *spoiledConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	stmt, err := c.fullConn.PrepareContext(ctx, query)
+	stmt, err := c.driverConn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +124,7 @@ func (c *spoiledConn) PrepareContext(ctx context.Context, query string) (driver.
 }
 
 func (c *spoiledConn) CheckNamedValue(v *driver.NamedValue) error {
-	if checker, ok := c.fullConn.(driver.NamedValueChecker); ok {
+	if checker, ok := c.driverConn.(driver.NamedValueChecker); ok {
 		return checker.CheckNamedValue(v)
 	}
 	return driver.ErrSkip

@@ -42,7 +42,7 @@ func prepareNow(ctx context.Context, db *sql.DB, text string) error {
 	defer conn.Close()
 	return conn.Raw(func(c any) error {
 		if lazy, ok := c.(sqliteConn); ok {
-			c = lazy.sqliteDriver
+			c = lazy.fileConn
 		}
 		stmt, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, text)
 		if err != nil {

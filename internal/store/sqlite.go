@@ -154,7 +154,7 @@ func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := checkPragmas(ctx, conn, c.pragmas); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return sqliteConn{conn.(sqliteDriver)}, nil
+	return sqliteConn{conn.(fileConn)}, nil
 }
 
 // checkPragmas reads every setting back: one that the library did not know,

@@ -7,22 +7,27 @@ import (
 
 // sqliteConn is a connection that prepares a statement when it is first run:
 // a process runs a few of all there are, and a start would wait for each.
-type sqliteConn struct{ sqliteDriver }
+type sqliteConn struct{ fileConn }
 
-// sqliteDriver is what the connections of the driver can do.
-type sqliteDriver interface {
+// driverConn is what the connections of both drivers can do.
+type driverConn interface {
 	driver.Conn
 	driver.ConnBeginTx
 	driver.ConnPrepareContext
 	driver.ExecerContext
-	driver.Pinger
 	driver.QueryerContext
+	driver.Pinger
 	driver.SessionResetter
+}
+
+// fileConn is what those of the driver of files can do.
+type fileConn interface {
+	driverConn
 	driver.Validator
 }
 
 func (c sqliteConn) Prepare(text string) (driver.Stmt, error) {
-	return &sqliteStatement{conn: c.sqliteDriver, text: text}, nil
+	return &sqliteStatement{conn: c.fileConn, text: text}, nil
 }
 
 func (c sqliteConn) PrepareContext(_ context.Context, text string) (driver.Stmt, error) {
@@ -32,7 +37,7 @@ func (c sqliteConn) PrepareContext(_ context.Context, text string) (driver.Stmt,
 // sqliteStatement is a statement of one connection, and used by one goroutine
 // at a time, as that is.
 type sqliteStatement struct {
-	conn     sqliteDriver
+	conn     fileConn
 	text     string
 	prepared driver.Stmt // nil until it was run
 }
