@@ -38,12 +38,10 @@ type StrictProxy struct {
 
 	network, address string
 	dial             pgconn.DialFunc
-	listener         net.Listener
-	running          sync.WaitGroup
 	frozen           sync.RWMutex // held for writing while nothing is let through
 
 	mu       sync.Mutex
-	closed   bool
+	ended    bool
 	sessions map[*session]struct{}
 	faults   Faults
 	dice     *rand.Rand
@@ -59,19 +57,12 @@ func StrictBefore(tb testing.TB, dsn string, faults Faults) *StrictProxy {
 	if err != nil {
 		tb.Fatalf("read the URL of the database: %v", err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s := &StrictProxy{
-		URL: at(tb, dsn, listener.Addr().String()), Plain: dsn,
-		dial: config.DialFunc, listener: listener, sessions: map[*session]struct{}{},
-	}
+	s := &StrictProxy{Plain: dsn, dial: config.DialFunc, sessions: map[*session]struct{}{}}
 	s.network, s.address = pgconn.NetworkAddress(config.Host, config.Port)
 	s.Set(faults)
-	s.running.Go(s.accept)
+	s.URL = at(tb, dsn, Serve(tb, s.serve))
 	tb.Cleanup(func() {
-		s.close()
+		s.end()
 		if tb.Failed() {
 			tb.Log(s.told())
 		}
@@ -155,19 +146,8 @@ func (s *StrictProxy) throw(commit bool) fate {
 	}
 }
 
-func (s *StrictProxy) accept() {
-	for {
-		client, err := s.listener.Accept()
-		if err != nil {
-			return // closed
-		}
-		s.running.Go(func() { s.serve(client) })
-	}
-}
-
 // serve carries one connection until it ends.
 func (s *StrictProxy) serve(client net.Conn) {
-	defer client.Close()
 	server, err := s.dial(context.Background(), s.network, s.address)
 	if err != nil {
 		return // who came is told by its connection ending
@@ -184,10 +164,10 @@ func (s *StrictProxy) serve(client net.Conn) {
 func (s *StrictProxy) keep(n *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
+	if !s.ended {
 		s.sessions[n] = struct{}{}
 	}
-	return !s.closed
+	return !s.ended
 }
 
 func (s *StrictProxy) forget(n *session) {
@@ -196,13 +176,12 @@ func (s *StrictProxy) forget(n *session) {
 	delete(s.sessions, n)
 }
 
-func (s *StrictProxy) close() {
-	s.listener.Close()
+// end cuts all connections, and those that still come.
+func (s *StrictProxy) end() {
 	s.mu.Lock()
-	s.closed = true
+	defer s.mu.Unlock()
+	s.ended = true
 	for n := range s.sessions {
 		n.end()
 	}
-	s.mu.Unlock()
-	s.running.Wait()
 }
