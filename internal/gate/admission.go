@@ -2,6 +2,7 @@ package gate
 
 import (
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -154,6 +155,10 @@ func (b *budget) refuse() error {
 // noRoom asks to come back in one to three seconds: those who are refused
 // together should not all come back together.
 var noRoom = [...]*fault.Fault{errNoRoom(1 * time.Second), errNoRoom(2 * time.Second), errNoRoom(3 * time.Second)}
+
+// noRoomReply is the same for all of them: to encode it each time would be half
+// of what a refusal takes here.
+var noRoomReply = sync.OnceValue(func() Reply { return encodeAnswer(http.StatusServiceUnavailable, answerOf(noRoom[0])) })
 
 func errNoRoom(wait time.Duration) *fault.Fault {
 	f := fault.New(fault.Unavailable, fault.CodeUnavailable, "too many requests are at work; nothing was done")

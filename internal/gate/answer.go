@@ -116,6 +116,9 @@ func (x *exchange) refuse(err error) Reply {
 	if x.speaksOAuth() {
 		return oauthReply(f)
 	}
+	if x.turnedAway {
+		return noRoomReply()
+	}
 	if f.Kind == fault.Unauthenticated {
 		return Reply{Status: http.StatusUnauthorized, Body: unauthorized}
 	}
