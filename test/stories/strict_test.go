@@ -30,6 +30,7 @@ var knows = map[string]string{
 	"queue":                "so it does here",
 	"simulate":             "so it does here: a step whose outcome nobody knows stays due, and the move ends before it",
 	"progress":             "so it does here",
+	"told":                 "so it does here",
 	"page":                 "what a merchant decides on a page is played as such steps: it is asked again, and decides again",
 	"page-decline":         "so it does here",
 	"assertion":            "an assertion proves a client once, whoever heard of it",
@@ -38,6 +39,10 @@ var knows = map[string]string{
 	"keys-later":           "so it is here",
 	"inbox":                "a call that is judged again, and again because nobody heard of that, was judged once more",
 	"exchange":             "a token that is asked for again is another token, and both are remembered",
+	"revoke":               "a token that ended itself, or was good for once, is not good for asking again",
+	"ranges":               "so it is here",
+	"seed-mastercard-3ds":  "a provider is asked once in a few seconds: what it said and nobody heard of is not there yet",
+	"mastercard-3ds":       "so it is here",
 	"import":               "an import that is asked for again finds what it made",
 }
 
