@@ -50,19 +50,41 @@ func (c readingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 // errIndirect says that something stands between the store and its driver.
 var errIndirect = errors.New("not a connection of ours")
 
-// directly runs fn in a read-only transaction on one connection; errIndirect
-// when that has to be done the usual way.
-func (s *Store) directly(ctx context.Context, fn func(t *tx) error) error {
+// borrow runs fn on one connection for reading; errIndirect when that has to be
+// done the usual way.
+func (s *Store) borrow(ctx context.Context, fn func(c *readingConn) error) error {
+	if !s.engine.alone() {
+		return errIndirect
+	}
 	conn, err := s.read.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	return conn.Raw(func(raw any) (err error) {
+	return conn.Raw(func(raw any) error {
 		c, ok := raw.(*readingConn)
 		if !ok {
 			return errIndirect
 		}
+		return fn(c)
+	})
+}
+
+// ask runs one reading statement, which sees one state without a transaction,
+// and hands every row to scan.
+func (s *Store) ask(ctx context.Context, st *statement, scan func(row) error, args ...any) error {
+	err := s.borrow(ctx, func(c *readingConn) error { return c.load(ctx, st, scan, args) })
+	if !errors.Is(err, errIndirect) {
+		return err
+	}
+	rows, err := s.read.query(ctx, st, args...)
+	return each(rows, err, scan)
+}
+
+// directly runs fn in a read-only transaction on one connection; errIndirect
+// when that has to be done the usual way.
+func (s *Store) directly(ctx context.Context, fn func(t *tx) error) error {
+	return s.borrow(ctx, func(c *readingConn) (err error) {
 		reading, err := c.BeginTx(context.Background(), driver.TxOptions{ReadOnly: true})
 		if err != nil {
 			return err

@@ -59,9 +59,7 @@ func (s *Store) Feed(ctx context.Context, caller auth.Caller, acc account.Accoun
 	err = s.readAgain(ctx, func() error {
 		page.Entries = nil
 		size := 0
-		rows, err := s.read.query(ctx, scope.entries, scope.key, q.After, until, q.Limit,
-			amongText(q.Providers), amongText(q.Statuses), amongText(q.Types), amongText(q.Accounts), scope.more)
-		return each(rows, err, func(r row) error {
+		return s.ask(ctx, scope.entries, func(r row) error {
 			if size >= feedPageSize {
 				return full
 			}
@@ -69,7 +67,8 @@ func (s *Store) Feed(ctx context.Context, caller auth.Caller, acc account.Accoun
 			page.Entries = append(page.Entries, e)
 			size += len(e.Body)
 			return err
-		})
+		}, scope.key, q.After, until, q.Limit,
+			amongText(q.Providers), amongText(q.Statuses), amongText(q.Types), amongText(q.Accounts), scope.more)
 	})
 	if n := len(page.Entries); err == full || err == nil && n == q.Limit {
 		err, page.Next, page.More = nil, page.Entries[n-1].Position, true

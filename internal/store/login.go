@@ -41,8 +41,7 @@ func (s *Store) Client(ctx context.Context, clientID string) (auth.Client, accou
 	var found wholeClient
 	err := s.readAgain(ctx, func() error {
 		found = wholeClient{}
-		rows, err := s.read.query(ctx, clientWhole, clientID, standIn)
-		return each(rows, err, found.add)
+		return s.ask(ctx, clientWhole, found.add, clientID, standIn)
 	})
 	if err != nil {
 		return auth.Client{}, account.Account{}, err

@@ -117,10 +117,8 @@ func (t *tx) change(ctx context.Context, st *statement, args ...any) (int64, err
 // snapshot runs fn in a read-only transaction that sees one state.
 func (s *Store) snapshot(ctx context.Context, fn func(t *tx) error) error {
 	return s.readAgain(ctx, func() error {
-		if s.engine.alone() {
-			if err := s.directly(ctx, fn); !errors.Is(err, errIndirect) {
-				return err
-			}
+		if err := s.directly(ctx, fn); !errors.Is(err, errIndirect) {
+			return err
 		}
 		t, err := s.begin(ctx, s.read, s.engine.snapshot())
 		if err != nil {
@@ -134,10 +132,7 @@ func (s *Store) snapshot(ctx context.Context, fn func(t *tx) error) error {
 // lookup runs one reading statement and hands every row to scan, which may get
 // rows again: it must not add up.
 func (s *Store) lookup(ctx context.Context, st *statement, scan func(row) error, args ...any) error {
-	return s.readAgain(ctx, func() error {
-		rows, err := s.read.query(ctx, st, args...)
-		return each(rows, err, scan)
-	})
+	return s.readAgain(ctx, func() error { return s.ask(ctx, st, scan, args...) })
 }
 
 // list reads all rows of one reading statement; nil when there are none.
@@ -145,12 +140,11 @@ func list[T any](ctx context.Context, s *Store, st *statement, scan func(row) (T
 	var found []T
 	err := s.readAgain(ctx, func() error {
 		found = nil
-		rows, err := s.read.query(ctx, st, args...)
-		return each(rows, err, func(r row) error {
+		return s.ask(ctx, st, func(r row) error {
 			one, err := scan(r)
 			found = append(found, one)
 			return err
-		})
+		}, args...)
 	})
 	if err != nil {
 		return nil, err
