@@ -100,7 +100,10 @@ func (e *sqlite) open(ctx context.Context, wrap func(driver.Connector) driver.Co
 	if err := prepareFile(file); err != nil {
 		return nil, nil, err
 	}
-	writing, err := connector(file, "_txlock=immediate", writingConnection)
+	if err := registerLogFiles(); err != nil {
+		return nil, nil, err
+	}
+	writing, err := connector(file, "_txlock=immediate&vfs="+logSystem, writingConnection)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,7 +112,7 @@ func (e *sqlite) open(ctx context.Context, wrap func(driver.Connector) driver.Co
 		return nil, nil, err
 	}
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
-	side, err := connector(file, "_txlock=immediate", sideConnection)
+	side, err := connector(file, "_txlock=immediate&vfs="+logSystem, sideConnection)
 	if err != nil {
 		return nil, nil, err
 	}
