@@ -38,9 +38,17 @@ func newCache() *cache {
 	return c
 }
 
+// keyed is how much of the end of a token makes its key: of a signature, which
+// no two good tokens share. What comes with another's is compared whole.
+const keyed = 32
+
+func (c *cache) key(token string) uint64 {
+	return maphash.String(c.seed, token[max(0, len(token)-keyed):])
+}
+
 // get finds the caller of a token that was good, and is not past its exp.
 func (c *cache) get(token string, now time.Time) (auth.Caller, bool) {
-	key := maphash.String(c.seed, token)
+	key := c.key(token)
 	c.mu.RLock()
 	r, aged := c.young[key], false
 	if r == nil {
@@ -72,7 +80,7 @@ func (c *cache) put(age uint64, token string, caller auth.Caller, expiresAt time
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.age == age {
-		c.add(maphash.String(c.seed, token), r)
+		c.add(c.key(token), r)
 	}
 }
 

@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,13 +29,12 @@ func TestTheCacheIsBounded(t *testing.T) {
 }
 
 func TestACollisionOfHashesIsNoHit(t *testing.T) {
-	c, now := newCache(), time.Now()
-	c.put(c.now(), "token", auth.Caller{Client: "c"}, now.Add(time.Hour))
-	for _, r := range c.young {
-		r.token = "another token with the same hash"
-	}
-	if _, ok := c.get("token", now); ok {
-		t.Error("found")
+	c, now, signature := newCache(), time.Now(), strings.Repeat("s", keyed)
+	c.put(c.now(), "token."+signature, auth.Caller{Client: "c"}, now.Add(time.Hour))
+	for _, other := range []string{"forged." + signature, signature, signature[1:]} {
+		if _, ok := c.get(other, now); ok {
+			t.Errorf("%s is found", other)
+		}
 	}
 }
 
