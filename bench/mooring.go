@@ -204,24 +204,30 @@ func takeIn(ctx context.Context, s *store.Store, d store.Deed, p *provider.Provi
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// anEvent is what every contestant is told.
+// anEvent is what every contestant is told. The provider does not know it, so
+// that the first one of a connection takes it out of the lists by turn and due
+// time.
 const anEvent = `{"status":"pending","event":"signature_required"}`
 
-// events posts events of the merchants of a database with so many.
-func (b *bench) events(s *server, size int) (load.Next, error) {
+// aKnownEvent leaves a connection with whom it was, for the same reason: it
+// moves on to the end of its lists.
+const aKnownEvent = `{"status":"pending","event":"reminder_sent"}`
+
+// events posts an event of the merchants of a database with so many.
+func (b *bench) events(s *server, size int, event string) (load.Next, error) {
 	token, err := s.token(b.ctx, s.Partner, s.PartnerSecret)
 	path := "/v1/accounts/T112/management/accounts/T2#######/connections/vipps/events"
-	return eachOf(size, posting(path, s.addr, "application/json", "Bearer "+token, anEvent)), err
+	return eachOf(size, posting(path, s.addr, "application/json", "Bearer "+token, event)), err
 }
 
 // writing is Mooring that takes events of a database with so many connections.
-func (b *bench) writing(name string, clients, size int) contestant {
+func (b *bench) writing(name string, clients, size int, event string) contestant {
 	return contestant{name, clients, func(dir string) (*process, load.Next, error) {
 		s, err := b.populated(dir, size)
 		if err != nil {
 			return nil, nil, err
 		}
-		next, err := b.events(s, size)
+		next, err := b.events(s, size, event)
 		if err != nil {
 			s.kill()
 			return nil, nil, err

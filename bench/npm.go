@@ -96,7 +96,7 @@ func (b *bench) double() error {
 	}
 	var theirs []float64
 	ours, prism := "Mooring, durable", "Prism, stores nothing"
-	all := []contestant{b.writing(ours, clients, b.size), b.prism(prism, clients, file, &theirs)}
+	all := []contestant{b.writing(ours, clients, b.size, anEvent), b.prism(prism, clients, file, &theirs)}
 	m, err := b.alternate(all)
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 // in should be as quick as ever, and what is refused be refused at once.
 func (b *bench) overload() error {
 	const clients, crowd = 64, 1024
-	c := b.writing("", clients, b.size)
+	c := b.writing("", clients, b.size, anEvent)
 	dir, err := b.directory()
 	if err != nil {
 		return err

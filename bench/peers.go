@@ -94,7 +94,8 @@ func (b *bench) writes() error {
 	const clients = 64
 	ours, base, plain, bare := "Mooring, SQLite", "PocketBase, hook, the same three writes, FULL", "PocketBase, plain insert, NORMAL (its default)", "bare HTTP and JSON, stores nothing"
 	all := []contestant{
-		b.writing(ours, clients, b.size),
+		b.writing(ours, clients, b.size, anEvent),
+		b.writing("Mooring, SQLite, an event that its provider knows", clients, b.size, aKnownEvent),
 		b.pocketBase(base, clients, "full", b.records("events")),
 		b.pocketBase("PocketBase, hook, the same three writes, NORMAL", clients, "normal", b.records("events")),
 		b.pocketBase("PocketBase, plain insert, FULL", clients, "full", b.records("plain")),

@@ -13,7 +13,7 @@ func (b *bench) directory() (string, error) { return os.MkdirTemp(b.dir, "of-") 
 // million answers for G12.
 func (b *bench) million() error {
 	usual, big := fmt.Sprintf("Mooring, %d connections", b.size), fmt.Sprintf("Mooring, %d connections", b.big)
-	all := []contestant{b.writing(usual, 64, b.size), b.writing(big, 64, b.big)}
+	all := []contestant{b.writing(usual, 64, b.size, anEvent), b.writing(big, 64, b.big, anEvent)}
 	m, err := b.alternate(all)
 	if err != nil {
 		return err
