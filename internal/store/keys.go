@@ -97,7 +97,7 @@ func (s *Store) EpochSeen() (epoch int64, fresh bool) {
 	return seen.value, true
 }
 
-// WhenMoved has f run after each commit of this process that moved the epoch,
+// WhenMoved has f run after each commit of this process that moved the epoch, or may have,
 // before the write is answered.
 func (s *Store) WhenMoved(f func()) { s.epochMoved.Store(&f) }
 

@@ -54,7 +54,7 @@ type Store struct {
 	commits    atomic.Int64           // how many transactions were committed
 	erased     atomic.Int64           // how many of them erased a person
 	lastClient atomic.Pointer[string] // the id of the client whose rows stand in for those of an unknown client
-	epochMoved atomic.Pointer[func()] // runs after each commit of this process that moved the epoch; may be nil
+	epochMoved atomic.Pointer[func()] // runs after each commit of this process that moved the epoch, or may have; may be nil
 	epochSeen  atomic.Pointer[seenEpoch]
 	moves      atomic.Int64 // commits of this process that moved the epoch
 

@@ -280,10 +280,21 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 		defer s.recall.changing(t.about)()
 	}
 	if err := t.Commit(); err != nil {
-		return s.judge(s.engine.troubleAtCommit(err), err)
+		kind := s.engine.troubleAtCommit(err)
+		if kind == unknown {
+			s.follow(t) // who asks again is told that it was done
+		}
+		return s.judge(kind, err)
 	}
 	s.commits.Add(1)
 	s.noted.add(t.noted)
+	s.follow(t)
+	return 0, nil
+}
+
+// follow has this process forget what a transaction changed, and go on with
+// what it brought. It does no harm when nothing was committed.
+func (s *Store) follow(t *tx) {
 	if t.moved {
 		s.moves.Add(1)
 		if moved := s.epochMoved.Load(); moved != nil {
@@ -296,7 +307,6 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *tx)
 	if t.told {
 		s.toldSomething()
 	}
-	return 0, nil
 }
 
 // judge stops the store when the storage is broken.

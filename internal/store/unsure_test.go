@@ -61,6 +61,19 @@ func TestWhatNobodyHeardOfIsDoneOnceWhenItIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// Who asks again is told that his account is gone: what this process remembered
+// of it must be forgotten by then, although nobody heard of the commit.
+func TestACommitThatNobodyHeardOfIsFollowed(t *testing.T) {
+	s, by, _ := spoiled(t, newPostgres)
+	moved := 0
+	s.WhenMoved(func() { moved++ })
+	by.atCommit(heard)
+	wantUnavailable(t, deleteAccount(s, partner, partnerID, merchantID))
+	if moved != 1 {
+		t.Errorf("the epoch moved, and that was followed %d times", moved)
+	}
+}
+
 func unsures(t *testing.T, s *Store) map[string]func() unsure {
 	ctx := context.Background()
 	number := 0

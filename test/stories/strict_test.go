@@ -37,12 +37,14 @@ var knows = map[string]string{
 	"callbacks":            "a provider that calls again is told that it did before",
 	"documented-callbacks": "so it is here",
 	"keys-later":           "so it is here",
+	"late-report":          "so it is here",
 	"inbox":                "a call that is judged again, and again because nobody heard of that, was judged once more",
 	"exchange":             "a token that is asked for again is another token, and both are remembered",
 	"revoke":               "a token that ended itself, or was good for once, is not good for asking again",
 	"ranges":               "so it is here",
 	"seed-mastercard-3ds":  "a provider is asked once in a few seconds: what it said and nobody heard of is not there yet",
 	"mastercard-3ds":       "so it is here",
+	"gateways":             "so it is here",
 	"import":               "an import that is asked for again finds what it made",
 }
 
