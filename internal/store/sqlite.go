@@ -100,10 +100,7 @@ func (e *sqlite) open(ctx context.Context, wrap func(driver.Connector) driver.Co
 	if err := prepareFile(file); err != nil {
 		return nil, nil, err
 	}
-	if err := registerLogFiles(); err != nil {
-		return nil, nil, err
-	}
-	writing, err := connector(file, "_txlock=immediate&vfs="+logSystem, writingConnection)
+	writing, err := connector(file, "_txlock=immediate", writingConnection)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,7 +109,7 @@ func (e *sqlite) open(ctx context.Context, wrap func(driver.Connector) driver.Co
 		return nil, nil, err
 	}
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
-	side, err := connector(file, "_txlock=immediate&vfs="+logSystem, sideConnection)
+	side, err := connector(file, "_txlock=immediate", sideConnection)
 	if err != nil {
 		return nil, nil, err
 	}
