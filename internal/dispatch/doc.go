@@ -33,8 +33,9 @@
 // One goroutine moves all endpoints of a node: it takes in what came of
 // attempts, picks what may be sent, and hands outcomes to be written. It never
 // waits. What does is done beside it: attempts, one goroutine each for as long as they are on
-// the wire; reads for endpoints that are behind; one batch of outcomes at a time; one batch
-// of messages at a time that are looked at once more before they are sent. An
+// the wire; reads for endpoints that are behind; one batch of outcomes at a time, with what
+// comes within a moment; one lookup at a time of what messages are to be judged by,
+// while others are sent for which all of that is known. An
 // endpoint for which nothing happens has no goroutine and costs no query.
 //
 // One reader per node follows the end of the log and hands each entry to the

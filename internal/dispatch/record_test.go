@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"mooring/internal/hook"
 	"mooring/internal/store"
@@ -115,6 +116,38 @@ func TestWhatQueuesBehindAFailedOneIsOnDiskAtOnce(t *testing.T) {
 		if n, calls := w.kept(sub), len(r.got()); n != 4 || calls != 1 {
 			t.Errorf("%d deliveries are kept after %d calls", n, calls)
 		}
+	})
+}
+
+func TestOutcomesOfAMomentShareATransaction(t *testing.T) {
+	byHand(t, func(t *testing.T, w *world, ep *endpoint) {
+		held, err := w.store.TakeLeases(t.Context(), newID(), now(), now().Add(time.Hour), leaseName(ep.shard))
+		if err != nil || len(held) != 1 {
+			t.Fatal(held, err)
+		}
+		w.shards.held[ep.shard] = held[0]
+		record := func(when string, want int64) {
+			t.Helper()
+			ep.unsaved = true
+			w.recorder.note(ep)
+			w.record(now())
+			if ep.batch != want {
+				t.Errorf("%s there are %d transactions, not %d", when, ep.batch, want)
+			}
+			w.come()
+		}
+		record("at first", 1)
+		record("right after one", 1)
+		w.unwritten = enough
+		record("of many", 2)
+		w.unwritten = 0
+		record("right after that", 2)
+		<-time.After(recordRest)
+		w.come()
+		record("a moment later", 3)
+		record("right after that one", 3)
+		w.stopping = true
+		record("at the end", 4)
 	})
 }
 
