@@ -13,7 +13,8 @@ import (
 // readingConn is a connection to a file of ours that runs reading statements past
 // database/sql, which locks, looks at contexts and starts goroutines for each
 // query: for one that the file answers from memory, that is as dear as the
-// answer. A request that ends is noticed between two rows.
+// answer. A request that ends interrupts the search for the first row, and is
+// noticed between two rows.
 type readingConn struct {
 	fileConn
 	engine   engine
@@ -110,7 +111,7 @@ func (c *readingConn) load(ctx context.Context, st *statement, scan func(row) er
 			return err
 		}
 	}
-	rows, err := stmt.(driver.StmtQueryContext).QueryContext(context.Background(), named)
+	rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, named)
 	if err != nil {
 		return err
 	}

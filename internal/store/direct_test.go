@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"mooring/internal/fault"
 )
@@ -41,5 +42,34 @@ func TestAReadThatEndsBadlyLeavesNothingBehind(t *testing.T) {
 	}
 	if log, err := checkpoint(context.Background(), s.write.db, "TRUNCATE"); err != nil || log != (wal{}) {
 		t.Errorf("the log can't be cut after the last read: %+v, %v", log, err)
+	}
+}
+
+// longSearch looks for its only row for years.
+var longSearch = reads(`WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 1000000000000000)
+	SELECT max(n) FROM counted`)
+
+// Who asks for what is nowhere to be found, and goes away, keeps no connection
+// busy.
+func TestARequestThatEndsEndsItsSearch(t *testing.T) {
+	s := signed(t, newSQLite)
+	for range 2 * s.read.db.Stats().MaxOpenConnections {
+		for _, search := range []func(context.Context) error{
+			func(ctx context.Context) error {
+				return s.lookup(ctx, longSearch, func(row) error { return errors.New("a row was found") })
+			},
+			func(ctx context.Context) error {
+				return s.snapshot(ctx, func(tx *tx) error {
+					return tx.load(ctx, longSearch, func(row) error { return errors.New("a row was found") })
+				})
+			},
+		} {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+			wantKind(t, search(ctx), fault.Unavailable)
+			cancel()
+		}
+	}
+	if _, err := s.VersionsInUse(context.Background()); err != nil {
+		t.Errorf("the next read: %v", err)
 	}
 }

@@ -36,6 +36,7 @@ var untenanted = []exception{
 	{"FROM feed_arrival LIMIT 1", "whether entries wait for their positions tells of nobody"},
 	{"DELETE FROM feed_arrival", "the entries of all accounts get their positions in one order, and no caller asks"},
 	{"FROM feed WHERE position = ", "deliveries read the entries that they are of, which their subscriptions wanted"},
+	{"min(provider)", "which providers there are connections with tells of nobody"},
 	{"max(position)", "how long the feed is tells of nobody"},
 }
 

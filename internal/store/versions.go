@@ -26,6 +26,18 @@ func (v version) compare(other version) int {
 var (
 	versionsInUse = reads(`SELECT provider, schema FROM provider_version ORDER BY provider, schema`)
 
+	// The index by world and provider is entered once for each pair of them.
+	providersInUse = reads(`WITH RECURSIVE
+		worlds (world) AS (
+			SELECT min(world) FROM connection
+			UNION ALL SELECT (SELECT min(world) FROM connection WHERE world > worlds.world) FROM worlds WHERE worlds.world IS NOT NULL),
+		used (world, provider) AS (
+			SELECT worlds.world, (SELECT min(provider) FROM connection WHERE world = worlds.world) FROM worlds WHERE worlds.world IS NOT NULL
+			UNION ALL SELECT used.world,
+				(SELECT min(provider) FROM connection WHERE world = used.world AND provider > used.provider)
+			FROM used WHERE used.provider IS NOT NULL)
+		SELECT DISTINCT provider FROM used WHERE provider IS NOT NULL`)
+
 	// Another node may note it at the same time.
 	versionNoted = batches(
 		`INSERT INTO provider_version (provider, schema) VALUES ($1, $2)
@@ -71,14 +83,25 @@ func (n *noted) lacks(some func(use func(version))) []version {
 }
 
 // VersionsInUse lists which versions of which provider rows were written with,
-// by slug, each once and in order.
+// by slug, each once and in order. A provider that only a program wrote with
+// that notes nothing is there without a version.
 func (s *Store) VersionsInUse(ctx context.Context) (map[string][]int, error) {
+	providers, err := list(ctx, s, providersInUse, func(r row) (slug string, err error) {
+		err = r.Scan(&slug)
+		return slug, err
+	})
+	if err != nil {
+		return nil, err
+	}
 	all, err := list(ctx, s, versionsInUse, func(r row) (v version, err error) {
 		err = r.Scan(&v.slug, &v.number)
 		return v, err
 	})
 	s.noted.add(all)
 	used := map[string][]int{}
+	for _, slug := range providers {
+		used[slug] = nil
+	}
 	for _, v := range all {
 		used[v.slug] = append(used[v.slug], v.number)
 	}

@@ -76,6 +76,10 @@ func testVersionNotNoted(t *testing.T, d door) {
 	}
 	must(t, s.Close())
 	s = openStore(t, cfg)
+	used, err := s.VersionsInUse(context.Background())
+	if diff := cmp.Diff(map[string][]int{"vipps": nil}, used); err != nil || diff != "" {
+		t.Errorf("a provider without a version: %v (-want +got):\n%s", err, diff)
+	}
 	signup := hearing(1, func(s *connection.Signup) { s.CallbackAt = noon })
 	signup.System = true
 	mustChange(t, s, signup)

@@ -11,6 +11,5 @@ CREATE TABLE provider_version (
 INSERT INTO provider_version (provider, schema)
   SELECT provider, schema FROM connection UNION SELECT provider, schema FROM signup;
 
--- An older program notes no version. What it wrote is noted with the next write
--- to its connection by one that does.
+-- An older program notes no version: versions.go says what becomes of that.
 INSERT INTO schema_floor (schema, oldest) VALUES (6, 5);
