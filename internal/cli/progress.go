@@ -14,6 +14,7 @@ const (
 	tellElsewhere  = 5 * time.Second
 	paceOf         = 30 * time.Second
 	barWidth       = 20
+	lineWidth      = 79 // what is longer would be two lines of a narrow terminal, of which one stays
 )
 
 // progress tells how something goes while it goes: on a terminal in one line
@@ -83,15 +84,19 @@ func (p *progress) line(is reached) string {
 	}
 	share := min(is.done*100/p.whole, 100)
 	line = fmt.Sprintf("%3d%%  %s", share, line)
-	if p.terminal {
-		full := int(share) * barWidth / 100
-		line = fmt.Sprintf("[%s%s] %s", strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), line)
-	}
 	if speed := float64(is.done-since.done) / passed; speed > 0 && !p.finished {
 		left := time.Duration(float64(p.whole-is.done) / speed * float64(time.Second))
 		line += fmt.Sprintf(", %s left", left.Round(time.Second))
 	}
+	if room := lineWidth - len(line) - len("[] "); p.terminal && room > 0 {
+		line = bar(share, min(barWidth, room)) + " " + line
+	}
 	return line
+}
+
+func bar(share int64, width int) string {
+	full := int(share) * width / 100
+	return "[" + strings.Repeat("=", full) + strings.Repeat(" ", width-full) + "]"
 }
 
 func (p *progress) show(line string) {

@@ -45,6 +45,13 @@ func TestATerminalShowsABarThatIsWrittenOver(t *testing.T) {
 	}
 }
 
+func TestALineStaysOneLineOfATerminal(t *testing.T) {
+	c := newClocked(true, 0, 0, 1_000_000_000)
+	if got, want := c.after(10*time.Second, 12_000_000, 1_000_000), "\r\x1b[K[                ]   0%  12,000,000 accounts, 1,200,000 a second, 2h46m30s left"; got != want {
+		t.Errorf("%d columns: %q", len(got)-len("\r\x1b[K"), got)
+	}
+}
+
 func TestAFileGetsALineNowAndThen(t *testing.T) {
 	c := newClocked(false, 0, 0, 1_000)
 	if got := c.after(4*time.Second, 40, 400); got != "" {

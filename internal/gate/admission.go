@@ -44,7 +44,7 @@ const (
 	unhurried = 10 * time.Millisecond
 	// memory is how many requests what is usual is remembered from.
 	memory = 64
-	// tellRest is for how long after a log line of a refusal there is no other.
+	// tellRest is for how long after a log line about refusals there is no other.
 	tellRest = time.Second
 )
 
@@ -64,9 +64,9 @@ const (
 type Admission struct {
 	budgets map[string]*budget
 
-	mu     sync.Mutex
-	told   time.Time // when a refusal had a log line
-	untold int       // refusals since then
+	mu      sync.Mutex
+	resting bool // a refusal had a log line within tellRest
+	untold  int  // refusals since then
 }
 
 // NewAdmission lets in everybody, until the budgets are full.
@@ -82,17 +82,33 @@ func NewAdmission(m *telemetry.Metrics) *Admission {
 	return a
 }
 
-// tell counts a refusal, and says for how many the log has a line now: writing
-// one for each would keep the machine from those that were let in. 0 when there
-// was one a moment ago.
-func (a *Admission) tell(now time.Time) (refusals int) {
+// tell says whether a refusal has a log line of its own: writing one for each
+// would keep the machine from those that were let in. Others that come within
+// tellRest share the one that others writes then, with how many they were.
+func (a *Admission) tell(others func(refusals int)) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.untold++
-	if now.Sub(a.told) >= tellRest {
-		refusals, a.untold, a.told = a.untold, 0, now
+	if a.resting {
+		a.untold++
+		return false
 	}
-	return refusals
+	a.rest(others)
+	return true
+}
+
+func (a *Admission) rest(others func(refusals int)) {
+	a.resting = true
+	time.AfterFunc(tellRest, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.resting = false
+		if a.untold == 0 {
+			return
+		}
+		others(a.untold)
+		a.untold = 0
+		a.rest(others)
+	})
 }
 
 // budget is what requests of one kind share.
@@ -251,6 +267,7 @@ func (c *Call) Upstream() error {
 	}
 	there, err := c.x.gate.Admission.budgets[budgetUpstream].enter(nil, time.Now())
 	if err != nil {
+		c.x.turnedAway = true
 		return err
 	}
 	c.x.place.leave(0)

@@ -17,8 +17,8 @@ import (
 	"mooring/internal/telemetry"
 )
 
-// Refusals come by the thousand: those of a second share a log line, which says
-// how many there were since the one before.
+// Refusals come by the thousand: the first has a log line, and those of the
+// second that follows share one, which says how many they were.
 func TestRefusalsShareALogLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowded(t)
@@ -28,16 +28,19 @@ func TestRefusalsShareALogLine(t *testing.T) {
 		for range 1000 {
 			c.answer(readCase())
 		}
-		if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), `"refusals":1,`) {
+		if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), `"level":"WARN","msg":"request",`) {
 			t.Errorf("a thousand refusals left %d lines:\n%s", n, log.String())
 		}
 		<-time.After(tellRest)
-		c.answer(readCase())
-		if n := strings.Count(log.String(), "\n"); n != 2 || !strings.Contains(log.String(), `"level":"WARN","msg":"request","refusals":1000,`) {
-			t.Errorf("those that were refused before a second was over have %d lines:\n%s", n, log.String())
+		synctest.Wait()
+		if n := strings.Count(log.String(), "\n"); n != 2 || !strings.Contains(log.String(), `"level":"WARN","msg":"more requests found no room","refusals":999}`) {
+			t.Errorf("when a second was over, they have %d lines:\n%s", n, log.String())
 		}
+		<-time.After(tellRest)
+		synctest.Wait()
+		c.answer(readCase())
 		release()
-		if n := strings.Count(log.String(), "\n"); n != 2+budgets[budgetRead].most {
+		if n := strings.Count(log.String(), "\n"); n != 3+budgets[budgetRead].most {
 			t.Errorf("with those that were let in there are %d lines", n)
 		}
 	})
@@ -56,7 +59,8 @@ func TestWhoGoesAwayIsNotLoggedAsAnError(t *testing.T) {
 		fault error
 		level string
 	}{
-		{gone, fault.New(fault.Unavailable, fault.CodeUnavailable, "the database does not answer"), "WARN"},
+		{gone, fault.New(fault.Unavailable, fault.CodeUnavailable, "the request ended").Because(context.Canceled), "WARN"},
+		{gone, fault.New(fault.Unavailable, fault.CodeUnavailable, "the outcome is unknown").Because(errors.New("cut")), "ERROR"},
 		{t.Context(), fault.New(fault.Unavailable, fault.CodeUnavailable, "the database does not answer"), "ERROR"},
 		{gone, errors.New("broken"), "ERROR"},
 	} {

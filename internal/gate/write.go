@@ -3,6 +3,7 @@ package gate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -86,14 +87,14 @@ func (x *exchange) record(status, bytes int) {
 	}
 	x.gate.Metrics.Observe(operation, status, cmp.Or(x.began, took))
 
-	level, refusals := slog.LevelInfo, 0
+	level := slog.LevelInfo
 	switch {
 	case x.turnedAway: // nothing is broken
 		level = slog.LevelWarn
-		if refusals = x.gate.Admission.tell(time.Now()); refusals == 0 {
+		if !x.gate.Admission.tell(x.gate.othersRefused) {
 			return
 		}
-	case status == http.StatusServiceUnavailable && x.r.Context().Err() != nil: // the client went, and nothing is known to be wrong
+	case status == http.StatusServiceUnavailable && x.abandoned(): // nothing else is known to be wrong
 		level = slog.LevelWarn
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
@@ -102,11 +103,7 @@ func (x *exchange) record(status, bytes int) {
 	if !x.gate.Log.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 16)
-	if x.turnedAway {
-		attrs = append(attrs, slog.Int("refusals", refusals))
-	}
-	attrs = append(attrs,
+	attrs := append(make([]slog.Attr, 0, 16),
 		slog.String("operation", operation),
 		slog.String("method", bounded(x.r.Method, 16)),
 		slog.String("path", path),
@@ -122,6 +119,17 @@ func (x *exchange) record(status, bytes int) {
 		attrs = append(attrs, slog.String("account", string(x.call.Caller.Account)), slog.String("client", x.call.Caller.Client))
 	}
 	x.gate.Log.LogAttrs(ctx, level, "request", append(attrs, x.causeAttrs()...)...)
+}
+
+// abandoned says whether a request failed because its client went away.
+func (x *exchange) abandoned() bool {
+	err := x.r.Context().Err()
+	return err != nil && errors.Is(x.cause, err)
+}
+
+// othersRefused writes the line that refusals for want of room share.
+func (g *Gate) othersRefused(refusals int) {
+	g.Log.Warn("more requests found no room", "refusals", refusals)
 }
 
 // causeAttrs tells operators what clients are not told.

@@ -131,9 +131,12 @@ var (
 )
 
 // readAhead reads them while the database is opened, which takes about as long.
-func readAhead() {
+// Providers of an operator's own make another whole.
+func readAhead(own bool) {
 	go func() { _, _ = embedded() }() // whoever needs them is told what is wrong
-	go func() { _, _ = whole() }()
+	if !own {
+		go func() { _, _ = whole() }()
+	}
 }
 
 // describe is the contract with the part that follows from a catalogue. That of

@@ -64,7 +64,7 @@ type Server struct {
 // address and assembles every room. Whatever it opened is closed again when it
 // fails.
 func New(ctx context.Context, cfg Config) (_ *Server, err error) {
-	readAhead()
+	readAhead(cfg.Providers != "")
 	s := &Server{cfg: cfg, pings: new(api.Pings)}
 	defer func() {
 		if err != nil {
