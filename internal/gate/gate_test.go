@@ -1,7 +1,6 @@
 package gate_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,28 +29,11 @@ type bench struct {
 	url     string
 	gate    *gate.Gate
 	metrics *telemetry.Metrics
-	log     *safeBuffer
+	log     *gate.SafeBuffer
 
 	mu    sync.Mutex
 	calls map[string]gate.Function // what an operation does instead of echoing its body
 	last  *gate.Call
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // The callers that the bench's tokens stand for.
@@ -88,7 +70,7 @@ func verify(_ context.Context, authorization []string) (auth.Caller, error) {
 
 func newBench(t testing.TB, change ...func(*gate.Config)) *bench {
 	t.Helper()
-	b := &bench{t: t, metrics: telemetry.NewMetrics(), log: &safeBuffer{}, calls: map[string]gate.Function{}}
+	b := &bench{t: t, metrics: telemetry.NewMetrics(), log: &gate.SafeBuffer{}, calls: map[string]gate.Function{}}
 	doc, err := gate.Assemble(os.DirFS("testdata/small"))
 	if err != nil {
 		t.Fatal(err)

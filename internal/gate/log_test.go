@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,12 +18,30 @@ import (
 	"mooring/internal/telemetry"
 )
 
+// SafeBuffer is a log that is read while it is written.
+type SafeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *SafeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *SafeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
 // Refusals come by the thousand: the first has a log line, and those of the
 // second that follows share one, which says how many they were.
 func TestRefusalsShareALogLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowded(t)
-		var log bytes.Buffer
+		var log SafeBuffer
 		c.gate.Log = slog.New(slog.NewJSONHandler(&log, nil))
 		release := c.fill(t, budgets[budgetRead].most, readCase)
 		for range 1000 {
