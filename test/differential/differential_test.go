@@ -95,6 +95,7 @@ func often(op *gate.Operation) int {
 func (r *run) send(q request) {
 	var answers [2]drive.Answer
 	var asked [2]request
+	now := server.Now() // for both: what is due a moment later is so for neither
 	for i, s := range r.sides {
 		s.told(r.t) // what is asked for begins with what is in the log
 		asked[i] = r.asked(i, q)
@@ -103,7 +104,7 @@ func (r *run) send(q request) {
 			r.t.Fatalf("%s: %v", asked[i], err)
 		}
 		if q.op.ID == "account_clock_post" {
-			_, err := s.server.Store().TellStalls(r.t.Context(), server.Now(), 1000)
+			_, err := s.server.Store().TellStalls(r.t.Context(), now, 1000)
 			must(r.t, err)
 		}
 	}
